@@ -1,0 +1,7 @@
+"""Errors that a user can cause: one clear line with the remedy, and the exit code 2."""
+
+from __future__ import annotations
+
+
+class UsageError(Exception):
+    """A request that cannot be met as it stands; its text is the one line the user sees."""

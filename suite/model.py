@@ -1,0 +1,169 @@
+"""The frozen values that pass between the stages, and the closed lists of result words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+# Observation words in order of progress. Source: docs/terms.md.
+WORDS = ("unaskable", "rejected", "assembled", "unloadable", "faulted", "hung", "wrong", "correct")
+REALIZATIONS = ("native", "emulated", "call", "elided")
+AGREEMENTS = ("agrees", "disagrees", "waived")
+
+# Classes of assembler diagnostics, most telling first. Source: docs/terms.md.
+DIAGNOSTIC_CLASSES = (
+    "unknown_target",
+    "family_mismatch",
+    "unsupported_instruction",
+    "unsupported_feature",
+    "needs_newer_ptx",
+    "unknown_to_assembler",
+    "malformed",
+    "resource",
+    "crash",
+    "timeout",
+    "advisory",
+    "other",
+)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One rendered `.entry`: its text without header, and the lines (0-based) on which the instruction stands.
+
+    `name` is the entry's name and holds the hash of the text, so that equal kernels have equal names.
+    """
+
+    name: str
+    text: str = field(repr=False)
+    marked: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Source:
+    """Stage 2's value: the kernel with the instruction, the scaffold without it, and the bare control.
+
+    `armed` holds the instruction; `scaffold` is `armed` without exactly the instruction; `control` lacks the family's
+    own supporting instructions too, and must assemble everywhere. Where a kernel needs none, the last two are equal.
+    """
+
+    case: str
+    armed: Kernel
+    scaffold: Kernel
+    control: Kernel
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One message of an assembler: its class, severity (error, fatal, warning, info), text, and line in the kernel."""
+
+    kind: str
+    severity: str
+    text: str
+    line: int | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Stage 3's value: whether one kernel was accepted, what was said of it, and the module that holds its code."""
+
+    accepted: bool
+    diagnostics: tuple[Diagnostic, ...] = ()
+    cubin: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True)
+class Sass:
+    """Stage 4's value: a kernel's machine code as (opcode, whole line) pairs, and the symbols it calls."""
+
+    instructions: tuple[tuple[str, str], ...]
+    calls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Realization:
+    """What the machine code does for the instruction: one word, with the opcodes and counts that it is read from."""
+
+    word: str
+    opcodes: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TensorMapSpec:
+    """What the host must encode for one tensor map: format, geometry and modes; `buffer` is an offset in the arena."""
+
+    fmt: str
+    buffer: int
+    dims: tuple[int, ...]
+    strides: tuple[int, ...]
+    box: tuple[int, ...]
+    element_strides: tuple[int, ...]
+    swizzle: str
+    interleave: str
+    fill: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """One launch as the GPU child gets it: code, geometry, the arena's image, and where outputs lie in it.
+
+    `arguments` are ("pointer", offset in the arena) or ("tensormap", TensorMapSpec). `image` is the arena's content
+    with red zones filled; `outputs` are (offset, size) in bytes, each filled with the poison before each of two runs.
+    """
+
+    case: str
+    module: str
+    kernel: str
+    grid: tuple[int, int, int]
+    block: tuple[int, int, int]
+    cluster: tuple[int, int, int]
+    shared: int
+    arguments: tuple[tuple[str, Any], ...]
+    image: bytes = field(repr=False)
+    outputs: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class GpuResult:
+    """Stage 5 and 6's value: how far the launch came, and the arena after each of the two poisoned runs.
+
+    `stage` is where it ended: `load`, `launch` or `done`; `outcome` is `ok`, `unloadable`, `faulted` or `hung`; `code` is
+    the driver's name for the error, such as `CUDA_ERROR_ILLEGAL_ADDRESS`.
+    """
+
+    case: str
+    outcome: str
+    stage: str
+    code: str = ""
+    detail: str = ""
+    arenas: tuple[bytes, ...] = field(default=(), repr=False)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class NotAsked:
+    """A stage that a cell did not reach, and why: `("load", "no sm_121 device")`."""
+
+    stage: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One cell: how far a case got on a target with a toolchain, with its evidence."""
+
+    case: str
+    family: str
+    opcode: str
+    target: str
+    toolchain: str
+    ptx: str
+    word: str
+    agreement: str
+    kernel: str
+    realization: str | None = None
+    opcodes: dict[str, int] = field(default_factory=dict)
+    diagnostics: tuple[Diagnostic, ...] = ()
+    not_asked: NotAsked | None = None
+    gpu: dict[str, Any] = field(default_factory=dict)
+    waiver: str = ""
