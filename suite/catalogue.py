@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import importlib
 import pkgutil
+from collections import Counter
 from fnmatch import fnmatchcase
 from functools import cache
 
@@ -19,12 +21,11 @@ def expand() -> tuple[Case, ...]:
 
     Raises `ValueError` for two cases of one id.
     """
-    cases = [case for family in families() for case in _family_cases(family)]
-    ids = {case.id for case in cases}
-    if len(ids) != len(cases):
-        seen: set[str] = set()
-        raise ValueError(f"two cases are named {next(c.id for c in cases if c.id in seen or seen.add(c.id))}")  # type: ignore[func-returns-value]
-    return tuple(cases)
+    cases = tuple(case for family in families() for case in _family_cases(family))
+    twice = [case_id for case_id, count in Counter(case.id for case in cases).items() if count > 1]
+    if twice:
+        raise ValueError(f"two cases are named {twice[0]}")
+    return cases
 
 
 def families() -> tuple[str, ...]:
@@ -45,10 +46,12 @@ def select(patterns: tuple[str, ...] = ()) -> tuple[Case, ...]:
 
 def find(case_id: str) -> Case:
     """Return the case of that id. Raises `UsageError` where there is none."""
-    for case in expand():
-        if case.id == case_id:
-            return case
-    raise UsageError(f"no case is named {case_id!r}; `python -m suite list` names them")
+    try:
+        return _by_id()[case_id]
+    except KeyError:
+        near = difflib.get_close_matches(case_id, _by_id(), n=1, cutoff=0.6)
+        hint = f"did you mean {near[0]!r}?" if near else "`python -m suite list` names them"
+        raise UsageError(f"no case is named {case_id!r}; {hint}") from None
 
 
 @cache
@@ -59,6 +62,11 @@ def version() -> str:
         support = sorted((s.ptx, *sorted(t.name for t in s.targets)) for s in case.claim.supports)
         digest.update(f"{case.id}\n{case.instruction}\n{support}\n".encode())
     return digest.hexdigest()[:12]
+
+
+@cache
+def _by_id() -> dict[str, Case]:
+    return {case.id: case for case in expand()}
 
 
 def _family_cases(family: str) -> list[Case]:

@@ -35,7 +35,8 @@ class Probe:
 
     `opcode` and `arguments` are format strings over the case's parameters and `fields`; together they are the
     instruction, spelled once. `rows` are the bound parameters of each case. `claim`, `operands`, `launch`, `fields`,
-    `inputs` and `oracle` are functions of a case's parameters. `native` names the SASS opcodes that realize the
+    `inputs` and `oracle` are functions of a case's parameters. `observed` says how the effect is seen: `memory`, or `sass`
+    or `launch` where no memory shows it. `unlaunched` is the reason why no kernel of this probe is launched. `native` names the SASS opcodes that realize the
     instruction, as patterns of `suite.opcodes`.
     """
 
@@ -52,6 +53,7 @@ class Probe:
     launch: Callable[[Params], Launch] = lambda params: Launch()
     fields: Callable[[Params], Params] = lambda params: {}
     observed: str = "memory"
+    unlaunched: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 from pathlib import Path
-
-import jinja2
+from typing import TYPE_CHECKING
 
 from suite.model import Kernel, Source
 from suite.probe import Case
+
+if TYPE_CHECKING:  # imported when first needed: a GPU machine that runs a bundle has no Jinja
+    import jinja2
 
 PTX = Path(__file__).resolve().parent.parent / "ptx"
 MARK = "//@"  # ends every line on which the instruction in question stands
@@ -44,6 +46,8 @@ def header(target: str, ptx: tuple[int, int]) -> str:
 
 @cache
 def _environment() -> jinja2.Environment:
+    import jinja2
+
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(PTX),
         undefined=jinja2.StrictUndefined,
@@ -68,6 +72,8 @@ def _kernel(case: Case, *, armed: bool, support: bool) -> Kernel:
 
 
 def _fill(case: Case, *, armed: bool, support: bool) -> str:
+    import jinja2
+
     instruction = f"{case.instruction} {MARK}" if armed else ""
     context = {
         "instruction": instruction,

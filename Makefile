@@ -1,0 +1,70 @@
+# Everything a developer does here. `make` alone lists it; `make TARGET ARGS='--case mma_sync.*'` passes options on.
+
+PYTHON ?= python3
+ARCH   ?= sm_100a,sm_120a,sm_121a,sm_120f
+OUT    ?= build/matrix
+JOBS   ?= $(shell nproc)
+ARGS   ?=
+
+# The environment is rebuilt when its pins, the Python, the machine's kind or the folder is another.
+VENV   := .venv
+PY     := $(VENV)/bin/python
+STAMP  := $(VENV)/.built-$(shell { cat requirements.txt; $(PYTHON) -V; uname -m; pwd; } 2>&1 | sha256sum | cut -c1-12)
+
+# What a user's shell points elsewhere (ROS sets PYTHONPATH on a Thor) must not reach into the environment.
+unexport PYTHONPATH PYTHONHOME
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help venv matrix test lint types unit conformance one-by-one gpu wheels format clean distclean
+
+help:  ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+venv: $(STAMP)  ## build .venv from requirements.txt, once
+matrix: $(STAMP)  ## every case on ARCH and on the local GPU: the matrix, printed and under OUT
+	$(PY) -m suite run --arch $(ARCH),local --matrix $(OUT) $(ARGS)
+test: lint types unit conformance  ## all of the next four
+lint: $(STAMP)  ## ruff, rules and layout
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+types: $(STAMP)  ## mypy, strict
+	$(PY) -m mypy
+unit: $(STAMP)  ## ptxproof itself, without a GPU
+	$(PY) -m pytest tests -m 'not gpu' -n $(JOBS) $(ARGS)
+conformance: $(STAMP)  ## every case on ARCH, as far as this machine allows
+	$(PY) -m pytest suite --arch $(ARCH) -n $(JOBS) $(ARGS)
+gpu: $(STAMP)  ## every case on the local GPU, and the planted faults
+	$(PY) -m pytest suite tests/gpu --arch native $(ARGS)
+one-by-one: $(STAMP)  ## assemble every case alone and hold the verdicts against the batches'
+	$(PY) -m pytest tests/test_batches.py --all-cases -n $(JOBS) $(ARGS)
+format: $(STAMP)  ## let ruff lay out the code and mend what it can
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+clean:  ## remove what was built, and caches
+	rm -rf build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+distclean: clean  ## remove .venv too
+	rm -rf $(VENV)
+
+# Wheels for glibc 2.28 and newer: Debian 10, Ubuntu 20.04, RHEL 8.
+wheels: $(STAMP)  ## show that every pin has a wheel for each machine and Python we promise
+	@want=$$(grep -c '^[^#]' requirements.txt); rc=0; printf '%-9s %-7s %s\n' machine python wheels; \
+	for machine in x86_64 aarch64; do for python in 3.11 3.12 3.13 3.14; do \
+	  got=$$($(PY) -m pip install --dry-run --ignore-installed --no-deps --only-binary :all: --target build/none \
+	    --implementation cp --python-version $$python --platform manylinux_2_28_$$machine \
+	    --platform manylinux_2_17_$$machine --platform manylinux2014_$$machine -r requirements.txt \
+	    | sed -n 's/^Would install //p' | wc -w); \
+	  printf '%-9s %-7s %s of %s\n' $$machine $$python $$got $$want; [ $$got = $$want ] || rc=1; \
+	done; done; exit $$rc
+
+$(STAMP): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo >&2 \
+	  "ptxproof needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1); try PYTHON=python3.12 make"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo >&2 \
+	  "$(PYTHON) cannot make an environment: install its venv module (Debian, Ubuntu: apt install python3-venv)"; exit 1; }
+	@echo 'Building $(VENV): about 150 MB to download, once.'
+	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip install --quiet --no-deps --only-binary :all: -r requirements.txt
+	@cd $(VENV)/lib/python3*/site-packages/nvidia/cu13/bin && rm -f nvcc nvlink cudafe++  # 97 MB beside ptxas, unused
+	@touch $@

@@ -1,0 +1,104 @@
+"""pytest glue: options, items, the record, and what was not asked. The work is done in suite/conformance.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from suite import selection
+from suite.conformance import Conformance, Question, Recorder
+from suite.errors import UsageError
+from suite.record import from_json
+
+CELL = "cell"  # the user property in which a worker sends its observation to the controller
+CONFORMANCE = pytest.StashKey[Conformance]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the conformance run."""
+    group = parser.getgroup("ptxproof")
+    group.addoption("--arch", action="append", help=f"targets, or native, local, all; default {selection.DEFAULT_ARCH}")
+    group.addoption("--toolchain", action="append", help="assemblers by name; default the newest ptxas found")
+    group.addoption("--case", action="append", help="only cases whose id matches this glob")
+    group.addoption("--record", type=Path, help="write the record of the conformance run here")
+    group.addoption("--strict", action="store_true", help="fail what could not be judged for want of a device")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the cells of a group on one worker, and let the controller alone keep the record."""
+    if getattr(config.option, "numprocesses", None) and config.option.dist in ("no", "load"):
+        config.option.dist = "loadgroup"
+    worker = getattr(config, "workerinput", {}).get("workerid", "gw0")
+    config.stash[CONFORMANCE] = Conformance(int(worker.removeprefix("gw")))
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Controller(config.getoption("--record")))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make an item of each case, target and toolchain selected."""
+    if "question" not in metafunc.fixturenames:
+        return
+    option = metafunc.config.getoption
+    try:
+        questions = metafunc.config.stash[CONFORMANCE].questions(option("--arch"), option("--toolchain"), option("--case"))
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
+    metafunc.parametrize("question", [pytest.param(q, id=q.id, marks=pytest.mark.xdist_group(q.group)) for q in questions])
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Tell the conformance run which of its questions are still selected, so that it asks no others."""
+    items = (item for item in session.items if isinstance(item, pytest.Function) and hasattr(item, "callspec"))
+    found = (item.callspec.params.get("question") for item in items)
+    session.config.stash[CONFORMANCE].selected = [question for question in found if isinstance(question, Question)]
+
+
+@pytest.fixture(scope="session")
+def conformance(request: pytest.FixtureRequest) -> Conformance:
+    """Return what asks the questions of this worker, a group at a time."""
+    return request.config.stash[CONFORMANCE]
+
+
+class Controller:
+    """Keeps the record, and says at the end what was not asked; lives in the controller alone."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._recorder = Recorder(None)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Iterator[None]:
+        """Open the record before the first item and close it after the last, or after an interruption."""
+        try:
+            self._recorder = Recorder(self._path)
+        except UsageError as error:
+            raise pytest.UsageError(str(error)) from None
+        try:
+            result = yield
+        except BaseException:
+            self._recorder.close(interrupted=True)
+            raise
+        self._recorder.close(interrupted=False)
+        return result
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take a finished cell from the worker that asked it."""
+        for name, value in report.user_properties if report.when == "call" else ():
+            if name == CELL:
+                self._recorder.add(from_json(value))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Fail the run for waivers that a cell did not need."""
+        if self._recorder.unneeded and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+        """Print what was not asked, by stage and reason, and waivers that are not needed."""
+        lines = [*config.stash[CONFORMANCE].unknown, *self._recorder.summary()]
+        if lines:
+            terminalreporter.section("not asked, and waivers")
+        for line in lines:
+            terminalreporter.write_line(line)

@@ -1,0 +1,424 @@
+"""tcgen05: tensor memory and the fifth-generation tensor core. PTX ISA 9.3, 9.7.17.
+
+Whole kernels of 128 threads: allocate, fill, compute, commit and wait, read, free. Logical operands carry a leading axis
+of trials, one CTA (or, with cta_group::2, one pair of CTAs) each. A barrier that never completes ends in `FAILURE`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from suite import FORMATS, Buffer, Claim, Launch, Operand, Probe, family, only, product, rows
+from suite import tcgen05 as facts
+from suite.exact import digit_planes, exact_integers, one_hot, plane_count
+from suite.probe import Arrays, Params
+
+ALLOCATION, TRANSFER, MMA = "9.7.17.7.1", "9.7.17.8", "9.7.17.10.9.1"
+FAILURE = "0x7A17F00D"  # what a kernel writes for D whose barrier did not complete within 65536 tries
+THREADS = (128, 1, 1)
+
+# SASS opcodes that realize each instruction. Source: ptxas 13.5.37 for sm_100a, read with nvdisasm.
+NATIVE = {
+    "alloc": ("UTCATOMSWS.*FIND_AND_SET",),
+    "dealloc": ("UTCATOMSWS.*AND",),
+}
+
+
+@cache
+def family_wide(section: str) -> Claim:
+    """Claim what the notes of every tcgen05 instruction say, `.kind::i8` excepted; sm_101 is sm_110 from PTX 9.0."""
+    return (
+        only("sm_100a", ptx="8.6", section=section)
+        | family("sm_100f", ptx="8.8", section=section)
+        | family("sm_110f", ptx="9.0", section=section)
+    )
+
+
+@cache
+def chip_only(section: str) -> Claim:
+    """Claim what the notes of tcgen05.mma say of `.kind::i8`."""
+    return only("sm_100a", ptx="8.6", section=section) | only("sm_110a", ptx="9.0", section=section)
+
+
+def distinct_words(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Return 32-bit codes that all differ, and whose low halves differ within each 65536."""
+    index = np.arange(int(np.prod(shape)), dtype=np.uint64).reshape(shape)
+    odd, start = (np.uint64(value) for value in rng.integers(1 << 16, 1 << 32, 2))
+    return (index * (odd | np.uint64(1)) + start) & np.uint64(0xFFFFFFFF)
+
+
+# --- allocation, fences and waits: a round trip of every allocated cell through st and ld ---------------------------
+
+
+def memory_fields(asked: str, params: Params) -> Params:
+    """Return the template's values for the round trip: `rounds` want every column once more than there are."""
+    columns = params.get("columns", 64)
+    rounds = facts.COLUMNS // columns + 1 if "columns" in params else 1
+    return {"asked": asked.format(**params), "columns": columns, "cta_group": params.get("cta_group", 1), "rounds": rounds}
+
+
+def memory_operands(params: Params) -> tuple[Operand, ...]:
+    """Return the words put into each lane, the words read back, and whether the address was a legal one."""
+    shape = (2, facts.LANES, params.get("columns", 64))
+    return Buffer("rows", "in", "b32", shape), Buffer("out", "out", "b32", shape), Buffer("legal", "out", "b32", (2,))
+
+
+def memory_inputs(params: Params, rng: np.random.Generator) -> Arrays:
+    """Return distinct words for every cell."""
+    return {"rows": distinct_words(rng, memory_operands(params)[0].shape)}
+
+
+def memory_oracle(params: Params, arrays: Arrays) -> Arrays:
+    """Every cell comes back, and the allocation starts in lane 0 and ends within 512 columns."""
+    return {"out": arrays["rows"], "legal": np.ones(2, dtype=np.uint64)}
+
+
+def memory(form: str, opcode: str, arguments: str, table: tuple[Params, ...], **rest: Any) -> Probe:
+    """Return a probe whose kernel is the round trip; `asked` names its statement."""
+    asked = rest.pop("asked", form)
+    return Probe(
+        form=form,
+        opcode=opcode,
+        arguments=arguments,
+        rows=table,
+        template="tcgen05_memory.ptx.j2",
+        native=lambda params: NATIVE[asked.format(**params)],
+        operands=memory_operands,
+        inputs=memory_inputs,
+        oracle=memory_oracle,
+        launch=lambda params: Launch((2, 1, 1), THREADS, (params.get("cta_group", 1), 1, 1)),
+        fields=partial(memory_fields, asked),
+        **rest,
+    )
+
+
+GROUPS = (1, 2)
+MEMORY = (
+    memory(
+        "alloc",
+        "tcgen05.alloc.cta_group::{cta_group}.sync.aligned.shared::cta.b32",
+        "[slot], {columns}",
+        product(cta_group=GROUPS, columns=facts.ALLOCATIONS),
+        claim=lambda params: family_wide(ALLOCATION),
+    ),
+    memory(
+        "dealloc",
+        "tcgen05.dealloc.cta_group::{cta_group}.sync.aligned.b32",
+        "%tensor, {columns}",
+        product(cta_group=GROUPS, columns=facts.ALLOCATIONS),
+        claim=lambda params: family_wide(ALLOCATION),
+        observed="launch: later rounds would wait for ever for columns that were not freed",
+    ),
+    memory(
+        "relinquish_alloc_permit",
+        "tcgen05.relinquish_alloc_permit.cta_group::{cta_group}.sync.aligned",
+        "",
+        product(cta_group=GROUPS),
+        claim=lambda params: family_wide(ALLOCATION),
+        observed="sass",
+    ),
+    memory(
+        "fence",
+        "tcgen05.fence::{order}",
+        "",
+        product(order=("before_thread_sync", "after_thread_sync")),
+        asked="{order}",
+        claim=lambda params: family_wide("9.7.17.11.1"),
+        observed="sass",
+    ),
+    memory(
+        "wait",
+        "tcgen05.wait::{op}.sync.aligned",
+        "",
+        product(op=("ld", "st")),
+        asked="wait_{op}",
+        claim=lambda params: family_wide("9.7.17.8.5"),
+        observed="sass; memory if the race is lost without it",
+    ),
+)
+
+# --- ld and st: each shape against rows moved by 32x32b ---------------------------------------------------------------
+
+
+def repeat(params: Params) -> int:
+    """Return the repeat factor: 8 of `x8`."""
+    return int(params["num"].removeprefix("x"))
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """The kernel of one direction, `ld` or `st`; with `slots` 2 a register holds 16 bits of two adjacent cells.
+
+    Odd trials take the upper 16 lanes of each warp, where the shape has only 16.
+    """
+
+    asked: str
+    slots: int = 1
+
+    def registers(self, params: Params) -> int:
+        """Return the registers of a thread that the instruction names."""
+        return facts.MOVEMENTS[params["shape"]].registers * repeat(params)
+
+    def width(self, params: Params) -> int:
+        """Return the columns that the kernel fills or reads back, which it does in eights."""
+        return max(8, facts.columns_touched(params["shape"], repeat(params), self.slots))
+
+    def fields(self, params: Params) -> Params:
+        """Return the template's values and the parts of the instruction's text."""
+        shape, registers, width = params["shape"], self.registers(params), self.width(params)
+        split = facts.split_offset(shape, repeat(params), self.slots)
+        return {
+            "asked": self.asked,
+            "cta_group": 1,
+            "held": "out" if self.asked == "ld" else "data",
+            "registers": registers,
+            "width": width,
+            "columns": next(count for count in facts.ALLOCATIONS if count >= width),
+            "half": shape != "32x32b",
+            "mask": "0xffff" if self.slots == 2 else "0xffffffff",
+            "R": "{" + ", ".join(f"r{i}" for i in range(registers)) + "}",
+            "split": f", {split}" if shape == "16x32bx2" else "",
+        }
+
+    def operands(self, params: Params) -> tuple[Operand, ...]:
+        """Return the cells filled beforehand, row by row, then the registers (in or out) and the cells read back."""
+        cells, held = (2, facts.LANES, self.width(params)), (2, facts.LANES, self.registers(params))
+        rows_in = Buffer("rows", "in", "b32", cells)
+        if self.asked == "ld":
+            return rows_in, Buffer("out", "out", "b32", held)
+        return rows_in, Buffer("data", "in", "b32", held), Buffer("out", "out", "b32", cells)
+
+    def inputs(self, params: Params, rng: np.random.Generator) -> Arrays:
+        """Return distinct words for all cells and, for st, all registers."""
+        return {o.name: distinct_words(rng, o.shape) for o in self.operands(params) if o.role == "in"}
+
+    def cells(self, params: Params) -> tuple[np.ndarray, ...]:
+        """Return trial, lane and column of the cells of each register slot, as (trials, 128, registers, slots)."""
+        layout = facts.movement(params["shape"], repeat(params), self.slots)
+        trial = np.arange(2).reshape(2, 1, 1, 1, 1)
+        warp = np.arange(4).reshape(1, 4, 1, 1, 1)
+        lane = 32 * warp + layout.row.swapaxes(0, 1) + (16 * trial if params["shape"] != "32x32b" else 0)
+        index = np.broadcast_arrays(trial, lane, layout.column.swapaxes(0, 1))
+        return tuple(part.reshape(2, facts.LANES, self.registers(params), self.slots) for part in index)
+
+    def oracle(self, params: Params, arrays: Arrays) -> Arrays:
+        """Return what the registers hold after ld, or the cells after st."""
+        bits = np.uint64(32 // self.slots)
+        mask, shifts = (np.uint64(1) << bits) - np.uint64(1), np.arange(self.slots, dtype=np.uint64) * bits
+        cells = arrays["rows"] & mask
+        if self.asked == "ld":
+            return {"out": np.bitwise_or.reduce(cells[self.cells(params)] << shifts, axis=-1)}
+        cells[self.cells(params)] = arrays["data"][..., np.newaxis] >> shifts & mask
+        return {"out": cells}
+
+
+SHAPES = tuple({"shape": shape, "num": f"x{num}"} for shape in facts.MOVEMENTS for num in facts.counts(shape))
+
+
+def transfer(form: str, opcode: str, arguments: str, kernel: Transfer) -> Probe:
+    """Return a probe of one direction over every shape and count."""
+    return Probe(
+        form=form,
+        opcode=opcode,
+        arguments=arguments,
+        rows=SHAPES,
+        claim=lambda params: family_wide("9.7.17.8.3" if kernel.asked == "ld" else "9.7.17.8.4"),
+        template="tcgen05_transfer.ptx.j2",
+        native=lambda params: NATIVE[kernel.asked],
+        operands=kernel.operands,
+        inputs=kernel.inputs,
+        oracle=kernel.oracle,
+        launch=lambda params: Launch((2, 1, 1), THREADS),
+        fields=kernel.fields,
+    )
+
+
+LD, ST = "tcgen05.ld.sync.aligned.{shape}.{num}", "tcgen05.st.sync.aligned.{shape}.{num}"
+TRANSFERS = (
+    transfer("ld", LD + ".b32", "{R}, [%taddr]{split}", Transfer("ld")),
+    transfer("ld_pack", LD + ".pack::16b.b32", "{R}, [%taddr]{split}", Transfer("ld", 2)),
+    transfer("st", ST + ".b32", "[%taddr]{split}, {R}", Transfer("st")),
+    transfer("st_unpack", ST + ".unpack::16b.b32", "[%taddr]{split}, {R}", Transfer("st", 2)),
+)
+
+# --- mma and commit -------------------------------------------------------------------------------------------------
+
+RANDOM_TRIALS = 3  # of these the second does not take D in
+COMMITTED = {"kind": "f16", "atype": "f16", "btype": "f16", "dtype": "f32", "m": 128, "n": 64, "k": 16, "a_in": "smem"}
+
+
+@cache
+def geometry(group: int, kind: str, types: tuple[str, str, str], mnk: tuple[int, int, int], where: str) -> facts.Product:
+    """Return sizes, tiles and descriptors of a case; `where` is the swizzle of the tiles, or `tmem` for A."""
+    return facts.Product(group, kind, types, mnk, "none" if where == "tmem" else where, where == "tmem")
+
+
+def product_of(params: Params) -> facts.Product:
+    """Return the geometry of a case of mma or commit."""
+    bound = {**COMMITTED, "m": COMMITTED["m"] * params["cta_group"], "swizzle": "none", **params}
+    types = (bound["dtype"], bound["atype"], bound["btype"])
+    where = "tmem" if bound["a_in"] == "tmem" else bound["swizzle"]
+    return geometry(bound["cta_group"], bound["kind"], types, (bound["m"], bound["n"], bound["k"]), where)
+
+
+def mma_trials(case: facts.Product) -> int:
+    """Return the number of trials that `mma_inputs` makes."""
+    (m, n, k), (dtype, atype, btype) = case.mnk, case.types
+    planes_a, planes_b = plane_count(atype, m * k) * -(-k // n), plane_count(btype, k * n) * -(-k // m)
+    return RANDOM_TRIALS + planes_a + planes_b + plane_count(dtype, m * n)
+
+
+def mma_operands(params: Params) -> tuple[Operand, ...]:
+    """Return A and B as byte images, D before and after as plain rows, and a flag a trial: take D in."""
+    case = product_of(params)
+    (m, n, k), (dtype, atype, btype), trials = case.mnk, case.types, mma_trials(case)
+    return (
+        facts.Multiplicand("a", "in", atype, (trials, m, k), case.group, case.tile_a),
+        facts.Multiplicand("b", "in", btype, (trials, n, k), case.group, case.tile_b),
+        Buffer("c", "in", dtype, (trials, m, n)),
+        Buffer("flags", "in", "b32", (trials,)),
+        Buffer("d", "out", dtype, (trials, m, n)),
+    )
+
+
+def mma_inputs(params: Params, rng: np.random.Generator) -> Arrays:
+    """Return random trials, one of them with D to be ignored, and planes that name each element of A, B and D.
+
+    B is held as (trials, n, k), as its columns lie in memory.
+    """
+    case = product_of(params)
+    (m, n, k), (dtype, atype, btype), trials = case.mnk, case.types, mma_trials(case)
+    limit = 255 if dtype == "s32" else 4
+    a = exact_integers(rng, atype, (trials, m, k), limit)
+    b = exact_integers(rng, btype, (trials, n, k), limit)
+    c = exact_integers(rng, dtype, (trials, m, n), 900)
+    flags = np.ones(trials, dtype=np.uint64)
+    flags[1] = 0
+    at = RANDOM_TRIALS
+    for shift in range(0, k, n):
+        for plane in digit_planes(atype, m, k):
+            a[at], b[at], at = plane, one_hot(k, n, shift).T, at + 1
+    for shift in range(0, k, m):
+        for plane in digit_planes(btype, n, k):
+            a[at], b[at], at = one_hot(k, m, shift).T, plane, at + 1
+    a[at:], c[at:] = 0, digit_planes(dtype, m, n)
+    return {"a": a, "b": b, "c": c, "flags": flags}
+
+
+def mma_oracle(params: Params, arrays: Arrays) -> Arrays:
+    """D = A * B + D where the flag is set, else A * B; every sum is exact in float64 as in the accumulator."""
+    a, b, c = (arrays[name].astype(np.float64) for name in "abc")
+    taken = arrays["flags"].astype(np.float64).reshape(-1, 1, 1)
+    return {"d": a @ b.swapaxes(1, 2) + c * taken}
+
+
+def mma_fields(asked: str, params: Params) -> Params:
+    """Return the template's values and the parts of the instruction's text."""
+    case = product_of(params)
+    tile_a, element = case.tile_a, FORMATS[case.types[0]].bits // 8
+    return {
+        "asked": asked,
+        "kind": case.kind,
+        "n": case.mnk[1],
+        "rows": case.rows,
+        "element": element,
+        "steps": case.steps,
+        "columns": case.columns,
+        "idesc": f"0x{case.descriptor:08X}",
+        "failure": FAILURE,
+        "a_in": "smem" if tile_a else "tmem",
+        "A": "%adesc" if tile_a else "[%a]",
+        "a_row": case.steps * facts.STEP_BYTES,
+        "a_column": case.column_a,
+        "a_tile": tile_a.nbytes if tile_a else 0,
+        "a_bytes": tile_a.nbytes if tile_a else 0,
+        "a_descriptor": f"0x{tile_a.descriptor:016X}" if tile_a else "0",
+        "a_advance": tile_a.advance >> 4 if tile_a else 0,
+        "b_bytes": case.tile_b.nbytes,
+        "b_descriptor": case.tile_b.descriptor + (tile_a.nbytes >> 4 if tile_a else 0),
+        "b_advance": case.tile_b.advance >> 4,
+        "tile_bytes": case.tile_b.nbytes + (tile_a.nbytes if tile_a else 0),
+        "address": "[%barrier]" if params.get("space") == "generic" else "[barrier]",
+        "suffix": "" if params.get("space") == "generic" else ".shared::cluster",
+    }
+
+
+def mma_launch(params: Params) -> Launch:
+    """Return one CTA or one pair a trial."""
+    group = params["cta_group"]
+    return Launch((group * mma_trials(product_of(params)), 1, 1), THREADS, (group, 1, 1))
+
+
+def multiply(form: str, opcode: str, arguments: str, **rest: Any) -> Probe:
+    """Return a probe whose kernel is one product."""
+    return Probe(
+        form=form,
+        opcode=opcode,
+        arguments=arguments,
+        template="tcgen05_mma.ptx.j2",
+        operands=mma_operands,
+        inputs=mma_inputs,
+        oracle=mma_oracle,
+        launch=mma_launch,
+        fields=partial(mma_fields, form),
+        **rest,
+    )
+
+
+TYPES = {
+    "f16": (("f16", "f16", "f32"), ("f16", "f16", "f16"), ("bf16", "bf16", "f32")),
+    "tf32": (("tf32", "tf32", "f32"),),
+    "f8f6f4": (
+        *((fmt, fmt, "f32") for fmt in facts.TYPE_CODES["f8f6f4"]),
+        *((a, b, "f32") for a, b in pairwise((*facts.TYPE_CODES["f8f6f4"], "e4m3"))),
+        ("e4m3", "e4m3", "f16"),
+        ("e2m1", "e5m2", "f16"),
+    ),
+    "i8": tuple((a, b, "s32") for a in ("s8", "u8") for b in ("s8", "u8")),
+}
+HEADER = "cta_group kind atype btype dtype m n k a_in swizzle"
+SIZES = ((64, 8), (64, 24), (64, 256), (128, 16), (128, 128), (128, 256))
+IN = ("smem", "tmem")
+
+
+def _rows() -> Iterator[tuple[Any, ...]]:
+    """Yield every type pair at one size; then, for the first pair of each kind, other sizes, swizzles and CTA pairs."""
+    for kind, pairs in TYPES.items():
+        k = facts.K_OF_KIND[kind]
+        yield from ((1, kind, *types, 128, 64, k, where, "none") for types in pairs for where in IN)
+        yield from ((1, kind, *pairs[0], m, n, k, where, "none") for m, n in SIZES for where in IN)
+        yield from ((1, kind, *pairs[0], 64, 64, 4 * k, where, "none") for where in IN)
+        yield from (
+            (1, kind, *pairs[0], 128, 64, width // facts.STEP_BYTES * k, "smem", swizzle)
+            for swizzle, (width, _) in facts.SWIZZLES.items()
+            if width
+        )
+        yield from ((2, kind, *pairs[0], 256, n, k, where, "none") for n in (64, 256) for where in IN)
+
+
+MULTIPLIES = (
+    multiply(
+        "mma",
+        "tcgen05.mma.cta_group::{cta_group}.kind::{kind}",
+        "[%d], {A}, %bdesc, %idesc, %accumulate",
+        rows=rows(HEADER, *_rows()),
+        claim=lambda params: chip_only(MMA) if params["kind"] == "i8" else family_wide(MMA),
+        native=lambda params: NATIVE[params["kind"]],
+    ),
+    multiply(
+        "commit",
+        "tcgen05.commit.cta_group::{cta_group}.mbarrier::arrive::one{suffix}.b64",
+        "{address}",
+        rows=product(cta_group=GROUPS, space=("generic", "shared::cluster")),
+        claim=lambda params: family_wide("9.7.17.12.1"),
+        native=lambda params: NATIVE["commit"],
+    ),
+)
+
+PROBES = (*MEMORY, *TRANSFERS, *MULTIPLIES)

@@ -1,0 +1,106 @@
+"""One run of one assembler on one PTX file, in a process of its own with a time limit."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# The module that runs an assembler which is a library, with ptxas's own contract: log on stderr, cubin to `-o`.
+LIBRARY_MODULES = {"nvjitlink": "suite.nvjitlink_cli", "driver": "suite.driver_jit_cli"}
+
+
+class AssemblerError(Exception):
+    """An assembler that cannot do its work at all, so that no kernel is to blame; never a result."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a process ended. `status` is the exit status, negative for the signal that ended it; None after a time-out."""
+
+    status: int | None
+    log: str
+    cubin: bytes = field(default=b"", repr=False)
+
+    @property
+    def timed_out(self) -> bool:
+        """Tell whether the time limit ended the process."""
+        return self.status is None
+
+    @property
+    def crashed(self) -> bool:
+        """Tell whether a signal ended the process; a shell wrapper says so with 128 and the signal's number."""
+        return self.status is not None and (self.status < 0 or 128 < self.status < 160)
+
+    @property
+    def accepted(self) -> bool:
+        """Tell whether the module was assembled: exit status 0, and a cubin."""
+        return self.status == 0 and bool(self.cubin)
+
+
+def command(kind: str, path: str) -> list[str]:
+    """Return the beginning of an assembler's command line."""
+    return [sys.executable, "-m", LIBRARY_MODULES[kind]] if kind in LIBRARY_MODULES else [path]
+
+
+def assemble_text(program: Sequence[str], text: str, target: str, *, limit: float) -> Outcome:
+    """Assemble one PTX module for the target named `sm_…`.
+
+    `limit` is in seconds; after it the whole process group is killed. Raises `AssemblerError` where the program cannot
+    be started.
+    """
+    with tempfile.TemporaryDirectory(prefix="ptxproof-") as folder:
+        source, cubin = Path(folder, "module.ptx"), Path(folder, "module.cubin")
+        source.write_text(text)
+        status, log = run([*program, str(source), "-o", str(cubin), "--gpu-name", target], limit=limit, folder=folder)
+        return Outcome(status, log, cubin.read_bytes() if cubin.is_file() else b"")
+
+
+def run(arguments: Sequence[str], *, limit: float, folder: str | None = None) -> tuple[int | None, str]:
+    """Run a program and return its exit status (None if `limit` seconds were not enough) and all that it printed.
+
+    Raises `AssemblerError` where it cannot be started.
+    """
+    with _started(arguments, folder) as process:
+        try:
+            output, _ = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            _kill_group(process)
+            output, _ = process.communicate()
+            return None, output.decode(errors="replace")
+        return process.returncode, output.decode(errors="replace")
+
+
+@contextlib.contextmanager
+def _started(arguments: Sequence[str], folder: str | None) -> Iterator[subprocess.Popen[bytes]]:
+    paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    try:
+        process = subprocess.Popen(
+            arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": paths},
+            start_new_session=True,
+        )
+    except OSError as error:  # not there, not executable, or no program at all
+        raise AssemblerError(f"{arguments[0]} cannot be run: {error.strerror}") from error
+    try:
+        yield process
+    finally:
+        _kill_group(process)
+        process.wait()
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it ended by itself, and left no child behind
+        os.killpg(process.pid, signal.SIGKILL)

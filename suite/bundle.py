@@ -1,0 +1,145 @@
+"""Bundles: what was assembled here, packed for a GPU machine that has no assembler and no network.
+
+A bundle is a ZIP file: `manifest.json` with the schema, the catalogue version, and each group's cells as the assembler
+left them; `cubins/KEY` with the modules; every group's canary. It holds no code but the cubins, and reading it runs none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from suite import catalogue, targets
+from suite.claims import ptx_version
+from suite.errors import UsageError
+from suite.execute import module_key
+from suite.model import Diagnostic, Kernel, Realization, Source
+from suite.observe import Assembled
+from suite.pipeline import Group
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle as read back."""
+
+    path: Path
+    manifest: dict[str, Any]
+
+    @property
+    def toolchains(self) -> list[dict[str, str]]:
+        """Return name and .version of each assembler that was used."""
+        pairs = dict.fromkeys((group["toolchain"], group["ptx"]) for group in self.manifest["groups"])
+        return [{"name": name, "ptx": ptx} for name, ptx in pairs]
+
+    def groups(self) -> Iterator[Group]:
+        """Yield the groups with their cubins. Raises `UsageError` for a cubin that is missing or not what was packed."""
+        with zipfile.ZipFile(self.path) as archive:
+            for group in self.manifest["groups"]:
+                yield _group(self.path, archive, group)
+
+
+def write(path: Path, groups: Sequence[Group]) -> int:
+    """Write a bundle and return the number of its cells. Raises `UsageError` where the file cannot be written."""
+    cubins: dict[str, bytes] = {}
+    entries = [_pack(group, cubins) for group in groups]
+    manifest = {"bundle": "ptxproof", "schema": SCHEMA, "catalogue": catalogue.version(), "groups": entries}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("manifest.json", json.dumps(manifest))
+            for key, cubin in cubins.items():
+                archive.writestr(f"cubins/{key}", cubin)
+    except OSError as error:
+        raise UsageError(f"cannot write the bundle {path}: {error.strerror}") from None
+    return sum(len(group.items) for group in groups)
+
+
+def read(path: Path) -> Bundle:
+    """Return a bundle.
+
+    Raises `UsageError` for a file that is no bundle, is of a newer schema, or asks another catalogue than this one.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            manifest = json.loads(archive.read("manifest.json"))
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise UsageError(f"{path} is not a ptxproof bundle: {error}") from None
+    if not isinstance(manifest, dict) or manifest.get("bundle") != "ptxproof":
+        raise UsageError(f"{path} is not a ptxproof bundle: its manifest is another's")
+    if manifest.get("schema") != SCHEMA:
+        raise UsageError(f"{path} has bundle schema {manifest.get('schema')}, this ptxproof reads {SCHEMA}")
+    if manifest.get("catalogue") != catalogue.version():
+        there, here = manifest.get("catalogue"), catalogue.version()
+        raise UsageError(f"{path} asks catalogue {there}, this checkout is catalogue {here}; check out the same version")
+    return Bundle(path, manifest)
+
+
+def _pack(group: Group, cubins: dict[str, bytes]) -> dict[str, Any]:
+    name, good = group.canary()
+    alone = _alone(group)
+    return {
+        "toolchain": group.toolchain,
+        "ptx": f"{group.ptx[0]}.{group.ptx[1]}",
+        "target": group.target.name,
+        "canary": {"kernel": name, "cubin": _keep(cubins, good)},
+        "cells": [_pack_item(item, alone.get(item.source.armed.name, item.cubin), cubins) for item in group.items],
+    }
+
+
+def _alone(group: Group) -> dict[str, bytes]:
+    """Return single cubins for the kernels of every module in which one calls a routine.
+
+    A driver that lacks the routine refuses the module, and where there is no assembler it cannot be split any more.
+    """
+    suspects = {item.cubin for item in group.items if item.realization and item.realization.word == "call"}
+    found: dict[str, bytes] = {}
+    for cubin in suspects if group.split else ():
+        found.update({kernel: code for kernel, (_, code) in group.split(module_key(cubin)).items()})
+    return found
+
+
+def _pack_item(item: Assembled, cubin: bytes, cubins: dict[str, bytes]) -> dict[str, Any]:
+    means = {"realization": asdict(item.realization)} if item.realization else {}
+    code = {"cubin": _keep(cubins, cubin)} if cubin else {}
+    said = [asdict(entry) for entry in item.diagnostics]
+    return {"case": item.case.id, "kernel": item.source.armed.name, "word": item.word, "diagnostics": said, **means, **code}
+
+
+def _keep(cubins: dict[str, bytes], cubin: bytes) -> str:
+    key = hashlib.sha256(cubin).hexdigest()
+    cubins[key] = cubin
+    return key
+
+
+def _group(path: Path, archive: zipfile.ZipFile, entry: dict[str, Any]) -> Group:
+    try:
+        cubins = {key: _cubin(path, archive, key) for key in {c["cubin"] for c in entry["cells"] if "cubin" in c}}
+        good = (entry["canary"]["kernel"], _cubin(path, archive, entry["canary"]["cubin"]))
+        items = tuple(_unpack_item(cell, cubins) for cell in entry["cells"])
+        target = targets.parse(entry["target"])
+        return Group(entry["toolchain"], ptx_version(entry["ptx"]), target, items, lambda: good)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{path}: broken bundle: {type(error).__name__} {error}") from None
+
+
+def _unpack_item(cell: dict[str, Any], cubins: dict[str, bytes]) -> Assembled:
+    kernel = Kernel(cell["kernel"], "")
+    realization = Realization(**cell["realization"]) if "realization" in cell else None
+    said = tuple(Diagnostic(**entry) for entry in cell["diagnostics"])
+    case = catalogue.find(cell["case"])
+    source = Source(case.id, kernel, kernel, kernel)
+    return Assembled(case, source, cell["word"], said, realization, cubins.get(cell.get("cubin", ""), b""))
+
+
+def _cubin(path: Path, archive: zipfile.ZipFile, key: str) -> bytes:
+    cubin = archive.read(f"cubins/{key}")
+    if hashlib.sha256(cubin).hexdigest() != key:
+        raise UsageError(f"{path}: cubin {key[:12]} is not what was packed")
+    return cubin

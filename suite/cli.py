@@ -1,0 +1,39 @@
+"""The command line: one subcommand a module of `suite.commands`; errors of the user's making are one line and exit 2."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from suite.errors import UsageError
+
+# Order of `--help`. Each module has `HELP`, `arguments(parser)` and `execute(options) -> exit code`.
+COMMANDS = ("list", "show", "run", "matrix", "bundle", "toolchains")
+
+EXIT_AGREES, EXIT_DISAGREES, EXIT_UNJUDGED = 0, 1, 2
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one subcommand and return its exit code: 0 all agree, 1 something disagrees, 2 could not judge or bad usage."""
+    options = _parser().parse_args(argv)
+    try:
+        return int(options.execute(options))
+    except UsageError as error:
+        print(f"ptxproof: {error}", file=sys.stderr)
+        return EXIT_UNJUDGED
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has gone
+        sys.stderr.close()
+        return EXIT_UNJUDGED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m suite", description="Which instructions really work on a GPU target.")
+    subparsers = parser.add_subparsers(required=True, metavar="command")
+    for name in COMMANDS:
+        module = importlib.import_module(f"suite.commands.{name}")
+        subparser = subparsers.add_parser(name, help=module.HELP, description=module.HELP)
+        module.arguments(subparser)
+        subparser.set_defaults(execute=module.execute)
+    return parser

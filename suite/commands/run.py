@@ -1,0 +1,81 @@
+"""`run`: the pipeline over any number of cases, targets and toolchains, without pytest."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from reports import cells, terminal
+from suite import bundle, catalogue, pipeline, progress, selection, waivers
+from suite.commands import matrix
+from suite.errors import UsageError
+from suite.execute import Executor
+from suite.launch import GpuUnhealthy
+from suite.pipeline import Group, Run, Tally
+from suite.record import Writer, read
+from suite.session import header, local_device
+
+HELP = "ask cases on targets with toolchains, through every stage that this machine allows"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    selection.add_options(parser)
+    parser.add_argument("--record", type=Path, metavar="FILE", help="write the record here (default build/record.jsonl)")
+    parser.add_argument("--matrix", type=Path, metavar="DIR", help="write record.jsonl and matrix.md, .csv, .json here")
+    parser.add_argument("--bundle", type=Path, metavar="FILE", help="run what `bundle` packed, without any assembler")
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Run, print the matrix and what was not asked; exit 0 all agree, 1 something disagrees, 2 could not judge."""
+    device, no_device = local_device()
+    tally, known = Tally(), waivers.load()
+    groups, described = _groups(options, device, tally)
+    path = options.record or (options.matrix or Path("build")) / "record.jsonl"
+    writer = Writer(path, {**header(device), "catalogue": catalogue.version(), "toolchains": described})
+    executor = Executor(device) if device else None
+    run = Run(known, writer.add, progress.for_terminal(), tally, executor, no_device)
+    cut_short = _ask(run, groups, writer)
+    return _report(path, options.matrix, tally, known.unneeded, cut_short)
+
+
+def _groups(options: argparse.Namespace, device, tally: Tally):  # type: ignore[no-untyped-def]
+    if options.bundle:
+        packed = bundle.read(options.bundle)
+        return packed.groups(), packed.toolchains
+    chosen = selection.resolve(options.arch, options.toolchain, options.case, device)
+    described = [{"name": t.name, "ptx": f"{t.ptx[0]}.{t.ptx[1]}"} for t in chosen.toolchains]
+    return pipeline.assembled(chosen, tally), described
+
+
+def _ask(run: Run, groups, writer: Writer) -> str:  # type: ignore[no-untyped-def]
+    """Ask the groups and close the record whatever happens; return why it was cut short, empty if it was not."""
+    reason = "something unexpected"
+    try:
+        pipeline.ask(run, groups)
+        reason = ""
+    except KeyboardInterrupt:
+        reason = "interrupted"
+    except GpuUnhealthy as error:
+        reason = f"the GPU is not fit to be asked: {error}"
+    finally:
+        writer.close(run.tally.not_asked, interrupted=bool(reason))
+    return reason
+
+
+def _report(path: Path, folder: Path | None, tally: Tally, stale: list[str], cut_short: str) -> int:
+    record = read(path)
+    merged = cells.merge([record], cells.validations([*cells.committed(), record]))
+    terminal.show(merged)
+    if folder:
+        matrix.write(folder, merged)
+    matrix.report_gaps([record])
+    for line in stale:
+        print(line)
+    print(f"record: {path}; " + ", ".join(f"{count} {word}" for word, count in tally.agreements.items()))
+    if cut_short:
+        raise UsageError(f"{cut_short}; {path} holds every cell that was finished")
+    if tally.agreements["disagrees"] or stale:
+        return 1
+    return 0 if merged else 2

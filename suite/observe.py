@@ -1,0 +1,85 @@
+"""From verdicts to the assembler's half of a cell: rendered kernels -> word, realization and diagnostics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from suite.assemble import Progress, assemble
+from suite.disassemble import disassemble
+from suite.model import Diagnostic, Kernel, Realization, Sass, Source, Verdict
+from suite.probe import Case
+from suite.realize import realize
+from suite.render import render
+from suite.targets import Target
+from suite.toolchains import Toolchain
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """How far a case came without a GPU, with the code that a GPU would run."""
+
+    case: Case
+    source: Source
+    word: str
+    diagnostics: tuple[Diagnostic, ...]
+    realization: Realization | None
+    cubin: bytes
+
+
+def observe(
+    cases: Sequence[Case], toolchain: Toolchain, target: Target, progress: Progress | None = None
+) -> list[Assembled]:
+    """Return what a toolchain makes of each case on a target, in the cases' order.
+
+    Raises `TemplateError` for a template that does not render, `AssemblerError` for an assembler that makes no sense.
+    """
+    sources = [render(case) for case in cases]
+    verdicts = assemble(_kernels(sources), toolchain, target, progress=progress)
+    code = _disassembled(verdicts)
+    return [_cell(case, source, verdicts, code) for case, source in zip(cases, sources, strict=True)]
+
+
+def _kernels(sources: Sequence[Source]) -> list[Kernel]:
+    """Return the distinct kernels; armed ones first, so that modules to be loaded hold little else."""
+    parts = ([s.armed for s in sources], [s.scaffold for s in sources], [s.control for s in sources])
+    return list({kernel.name: kernel for part in parts for kernel in part}.values())
+
+
+def _disassembled(verdicts: Mapping[str, Verdict]) -> dict[str, Sass]:
+    modules = list({id(verdict.cubin): verdict.cubin for verdict in verdicts.values() if verdict.cubin}.values())
+    with ThreadPoolExecutor() as pool:
+        return {name: sass for module in pool.map(disassemble, modules) for name, sass in module.items()}
+
+
+def _cell(case: Case, source: Source, verdicts: Mapping[str, Verdict], code: Mapping[str, Sass]) -> Assembled:
+    armed, scaffold = verdicts[source.armed.name], verdicts[source.scaffold.name]
+    word = _word(source, verdicts)
+    if word != "assembled":
+        return Assembled(case, source, word, _telling(source, verdicts), None, b"")
+    realization = realize(code[source.armed.name], code[source.scaffold.name], case.native)
+    return Assembled(case, source, word, armed.diagnostics + _blamed(scaffold), realization, armed.cubin)
+
+
+def _word(source: Source, verdicts: Mapping[str, Verdict]) -> str:
+    """Return the word: `rejected` needs an accepted control and a complaint about the instruction's own line."""
+    armed = verdicts[source.armed.name]
+    if armed.accepted:
+        return "assembled" if verdicts[source.scaffold.name].accepted else "unaskable"
+    if not verdicts[source.control.name].accepted:
+        return "unaskable"
+    about = [entry.line for entry in armed.diagnostics if entry.severity in ("error", "fatal")]
+    return "rejected" if any(line is None or line in source.armed.marked for line in about) else "unaskable"
+
+
+def _telling(source: Source, verdicts: Mapping[str, Verdict]) -> tuple[Diagnostic, ...]:
+    """Return the diagnostics that a reader needs: of the instruction's lines if it was rejected, else of all parts."""
+    armed = verdicts[source.armed.name]
+    if _word(source, verdicts) == "rejected":
+        return tuple(d for d in armed.diagnostics if d.line is None or d.line in source.armed.marked)
+    return _blamed(verdicts[source.control.name]) or _blamed(verdicts[source.scaffold.name]) or armed.diagnostics
+
+
+def _blamed(verdict: Verdict) -> tuple[Diagnostic, ...]:
+    return () if verdict.accepted else verdict.diagnostics

@@ -1,0 +1,158 @@
+"""Stage 9, record: Observation -> line. Append-only JSON lines, flushed one by one, that a crash cannot spoil.
+
+The first line is the header; then one line a cell, and one for each stage that was not asked; the last line is the end.
+A record whose end is missing was cut short and says so when it is read. Schema: docs/records.md.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from suite.errors import UsageError
+from suite.model import AGREEMENTS, REALIZATIONS, WORDS, Diagnostic, NotAsked, Observation
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record as read back: its header, its cells, what was not asked (by stage and reason), and whether it ended."""
+
+    path: Path
+    header: Mapping[str, Any]
+    cells: tuple[Observation, ...]
+    not_asked: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    complete: bool = True
+
+
+class Writer:
+    """An open record. Every line is flushed as it is written; `close` adds the end, also after an interruption."""
+
+    def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
+        self.path = path
+        self._cells = 0
+        self._file = _open(path)
+        self._write({"record": "ptxproof", "schema": SCHEMA, "started": _now(), "machine": machine(), **header})
+
+    def add(self, cell: Observation) -> None:
+        """Append one cell."""
+        self._cells += 1
+        self._write({"cell": to_json(cell)})
+
+    def close(self, not_asked: Mapping[tuple[str, str], int], *, interrupted: bool = False) -> None:
+        """Append what was not asked and the end, and close the file."""
+        for (stage, reason), count in sorted(not_asked.items()):
+            self._write({"not_asked": {"stage": stage, "reason": reason, "cases": count}})
+        self._write({"end": {"finished": _now(), "cells": self._cells, "interrupted": interrupted}})
+        self._file.close()
+
+    def _write(self, line: Mapping[str, Any]) -> None:
+        try:
+            self._file.write(json.dumps(line, separators=(",", ":"), ensure_ascii=False) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise UsageError(f"cannot write {self.path}: {error.strerror}; what was recorded so far is kept") from error
+
+
+def machine() -> dict[str, str]:
+    """Return what the record says of the machine: no names or addresses."""
+    return {"system": platform.system(), "arch": platform.machine(), "python": platform.python_version()}
+
+
+def to_json(cell: Observation) -> dict[str, Any]:
+    """Return a cell as plain data, empty fields left out."""
+    data = asdict(cell)
+    data["diagnostics"] = [{k: v for k, v in entry.items() if v is not None} for entry in data["diagnostics"]]
+    return {key: value for key, value in data.items() if value or key in ("realization",)}
+
+
+def from_json(data: Mapping[str, Any]) -> Observation:
+    """Return the cell that plain data describes. Raises `ValueError` naming the field that is wrong."""
+    known = {entry.name for entry in fields(Observation)}
+    if set(data) - known:
+        raise ValueError(f"unknown field {sorted(set(data) - known)[0]!r}")
+    for name, words in (("word", WORDS), ("agreement", AGREEMENTS), ("realization", (*REALIZATIONS, None))):
+        if data.get(name) not in words:
+            raise ValueError(f"{name} is {data.get(name)!r}, not one of {', '.join(str(w) for w in words)}")
+    nested: dict[str, Any] = {"diagnostics": tuple(Diagnostic(**entry) for entry in data.get("diagnostics", ()))}
+    if data.get("not_asked"):
+        nested["not_asked"] = NotAsked(**data["not_asked"])
+    return Observation(**{**data, **nested})
+
+
+def read(path: Path) -> Record:
+    """Return a record.
+
+    Raises `UsageError` with file and line for a file that cannot be read, is no record, is of a newer schema, or holds
+    a line that is broken. A last line cut off in the middle of a write is left out, and the record is incomplete.
+    """
+    try:
+        lines = path.read_text().split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read the record {path}: {error}") from None
+    header = _header(path, lines[0])
+    cells: list[Observation] = []
+    not_asked: Counter[tuple[str, str]] = Counter()
+    complete = False
+    for number, entry in _entries(path, lines):
+        try:
+            if "cell" in entry:
+                cells.append(from_json(entry["cell"]))
+            elif "not_asked" in entry:
+                missing = entry["not_asked"]
+                not_asked[missing["stage"], missing["reason"]] += missing["cases"]
+            elif "end" in entry:
+                complete = not entry["end"]["interrupted"]
+            else:
+                raise ValueError("neither cell, not_asked nor end")
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise UsageError(f"{path}:{number}: broken record line: {error}") from None
+    return Record(path, header, tuple(cells), dict(not_asked), complete)
+
+
+def _header(path: Path, line: str) -> Mapping[str, Any]:
+    try:
+        header = json.loads(line)
+    except ValueError:
+        raise UsageError(f"{path}:1: this is not a ptxproof record (its first line is no JSON object)") from None
+    if not isinstance(header, dict) or header.get("record") != "ptxproof" or not isinstance(header.get("schema"), int):
+        raise UsageError(f"{path}:1: this is not a ptxproof record (no header)")
+    if header["schema"] > SCHEMA:
+        raise UsageError(f"{path}:1: schema {header['schema']} is newer than this ptxproof reads ({SCHEMA}); update ptxproof")
+    return header
+
+
+def _entries(path: Path, lines: list[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    for number, line in enumerate(lines[1:], start=2):
+        if not line:
+            continue
+        try:
+            entry = json.loads(line)
+        except ValueError as error:
+            if number == len(lines):  # no newline followed: the write was cut off, which loses this cell alone
+                return
+            raise UsageError(f"{path}:{number}: broken record line: {error}") from None
+        if not isinstance(entry, dict):
+            raise UsageError(f"{path}:{number}: broken record line: not an object")
+        yield number, entry
+
+
+def _open(path: Path) -> IO[str]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("w", encoding="utf-8", buffering=1)
+    except OSError as error:
+        where = error.filename or os.fspath(path)
+        raise UsageError(f"cannot write the record {path}: {where}: {error.strerror}; choose another with --record") from None
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,117 @@
+"""Pure index functions of the copy families: known contents, boxes of tensors, fill and swizzle.
+
+Dimensions, corners and boxes are in elements, fastest first, as tensor maps have them; arrays are row-major, so that
+their axes run the other way. Offsets, strides and sizes are in bytes.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+
+from suite.formats import FORMATS
+
+Array = NDArray[np.unsignedinteger]
+Extent = tuple[int, ...]
+
+DONE = 0x600D0001  # the status word of a CTA whose wait ended as it should; ptx/tma_harness.ptx.j2 writes it
+
+# Bits of a byte offset that are XORed, shifted right by 3, into the number of its 16-byte chunk.
+# Source: PTX ISA 9.3, 5.5.7: the row of 128 bytes, modulo 2, 4 or 8, flips the chunk within it.
+SWIZZLE_BITS = {"none": 0x000, "32B": 0x080, "64B": 0x180, "128B": 0x380}
+
+
+def itemsize(fmt: str) -> int:
+    """Return the bytes of an element of that format."""
+    return max(1, FORMATS[fmt].bits // 8)
+
+
+def element(fmt: str) -> np.dtype[np.unsignedinteger]:
+    """Return the unsigned little-endian type that holds an element's code."""
+    return np.dtype(f"<u{itemsize(fmt)}")
+
+
+def distinct(fmt: str, count: int) -> Array:
+    """Return `count` nonzero codes: all different from 16 bits on (f32: between 1 and 2), hashed by position in 8 bits.
+
+    Raises `ValueError` where 16 bits cannot tell so many finite elements apart.
+    """
+    index = np.arange(count)
+    if itemsize(fmt) == 1:
+        return np.asarray((index * 31 + index // 255 * 97) % 255 + 1, dtype=element(fmt))
+    if itemsize(fmt) == 2 and count >= 0x7C00:
+        raise ValueError(f"{fmt} has no {count} different finite positive codes")
+    return np.asarray(index + (1 if itemsize(fmt) == 2 else 0x3F800000), dtype=element(fmt))
+
+
+def nonzero_bytes(count: int) -> NDArray[np.uint8]:
+    """Return `count` bytes, none of them 0, in pairs of which no two are equal; at most 2 * 255 * 255."""
+    pair = np.arange(-(-count // 2))
+    return np.stack([pair % 255 + 1, pair // 255 + 1], axis=-1).astype(np.uint8).reshape(-1)[:count]
+
+
+def prefilled(ctas: int, size: int) -> NDArray[np.uint8]:
+    """Return (ctas, size): what each CTA's window of shared memory holds before the copy."""
+    words = np.arange(size // 4, dtype=np.uint32) | np.uint32(0xA5000000)
+    marks = np.arange(ctas, dtype=np.uint32)[:, None] << np.uint32(16)
+    return np.ascontiguousarray((words | marks).astype("<u4")).view(np.uint8)
+
+
+def padded_strides(fmt: str, dims: Extent) -> Extent:
+    """Return the strides of all dimensions but the fastest: multiples of 16, each with padding after its row."""
+    strides: list[int] = []
+    size = itemsize(fmt)
+    for extent in dims[:-1]:
+        size = -(-size * extent // 16) * 16 + 16
+        strides.append(size)
+    return tuple(strides)
+
+
+def storage(fmt: str, dims: Extent, strides: Extent) -> int:
+    """Return the elements that the tensor's buffer holds, padding included."""
+    return ((strides[-1] if strides else itemsize(fmt)) * dims[-1]) // itemsize(fmt)
+
+
+def tensor(flat: Array, dims: Extent, strides: Extent) -> Array:
+    """Return the tensor as a view of its buffer, slowest axis first, without the padding."""
+    steps = (flat.itemsize, *strides)
+    return as_strided(flat, shape=dims[::-1], strides=steps[::-1])
+
+
+def bounding_box(source: Array, corner: Extent, box: Extent) -> Array:
+    """Return the box at `corner`, slowest axis first, with 0 for every element outside the tensor.
+
+    The corner may lie at most a box below 0, and at the tensor's end at most. Source: PTX ISA 9.3, 5.5.3.3.
+    """
+    around = np.pad(source, [(extent, extent) for extent in box[::-1]])
+    return around[tuple(slice(at + size, at + 2 * size) for at, size in zip(corner[::-1], box[::-1], strict=True))]
+
+
+def store_box(destination: Array, corner: Extent, values: Array) -> None:
+    """Write the part of the box at `corner`, none of it negative, that lies inside the tensor."""
+    inside = destination[tuple(slice(at, at + size) for at, size in zip(corner[::-1], values.shape, strict=True))]
+    inside[...] = values[tuple(slice(0, size) for size in inside.shape)]
+
+
+def swizzle_offset(offset: int | NDArray[np.int64], mode: str) -> int | NDArray[np.int64]:
+    """Return where the byte at `offset` of the box lies in shared memory, from a boundary of 1024 bytes on."""
+    return offset ^ ((offset & SWIZZLE_BITS[mode]) >> 3)
+
+
+def swizzled(image: NDArray[np.uint8], mode: str) -> NDArray[np.uint8]:
+    """Return the bytes of a box in the order in which they lie in shared memory; its own inverse.
+
+    The size must be a multiple of 128 unless the mode is `none`.
+    """
+    offsets = np.arange(image.size)
+    placed = np.empty_like(image)
+    placed[swizzle_offset(offsets, mode)] = image
+    return placed
+
+
+def volume(box: Extent) -> int:
+    """Return the number of elements of a box."""
+    return math.prod(box)
