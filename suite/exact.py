@@ -37,16 +37,25 @@ def digits(fmt: str) -> Array:
 def small_integers(fmt: str, limit: int) -> Array:
     """Return the integers of magnitude at most `limit` that the format holds, for random operands."""
     facts = FORMATS[fmt]
-    if facts.kind == "float" and facts.bits > 8:
+    if facts.kind != "float":
+        return np.arange(-limit if facts.signed else 0, limit + 1)
+    if facts.bits > 8:
         return np.arange(-limit, limit + 1, dtype=np.float64)
-    codes = finite_codes(facts) if facts.kind == "float" else np.arange(1 << facts.bits, dtype=np.uint64)
-    values = np.unique(decode(facts, codes))
+    values = np.unique(decode(facts, finite_codes(facts)))
     return values[(np.abs(values) <= limit) & (values == np.round(values))] + 0  # + 0 turns -0 into 0
 
 
 def exact_integers(rng: np.random.Generator, fmt: str, shape: tuple[int, ...], limit: int) -> Array:
     """Return random integer values of the format, at most `limit` in magnitude."""
     return rng.choice(small_integers(fmt, limit), size=shape)
+
+
+def random_multiplicand(rng: np.random.Generator, fmt: str, shape: tuple[int, ...]) -> Array:
+    """Return random values of A or B: integers over their whole range, floats as integers of at most 4."""
+    facts = FORMATS[fmt]
+    if facts.kind != "float":
+        return rng.choice(decode(facts, np.arange(1 << facts.bits, dtype=np.uint64)), size=shape)
+    return exact_integers(rng, fmt, shape, 4)
 
 
 def plane_count(fmt: str, elements: int) -> int:
@@ -94,8 +103,8 @@ def matrix_trials(
     m, n, k = mnk
     a_fmt, b_fmt, c_fmt = fmts
     trials = trial_count(a_fmt, b_fmt, mnk)
-    a = exact_integers(rng, a_fmt, (trials, m, k), 4)
-    b = exact_integers(rng, b_fmt, (trials, k, n), 4)
+    a = random_multiplicand(rng, a_fmt, (trials, m, k))
+    b = random_multiplicand(rng, b_fmt, (trials, k, n))
     c = exact_integers(rng, c_fmt, (trials, m, n), 900 if c_fmt == "f16" else 6000)
     at = RANDOM_TRIALS
     for shift in range(0, k, n):
