@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -27,9 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the cells of a group on one worker, and let the controller alone keep the record."""
-    if getattr(config.option, "numprocesses", None) and config.option.dist in ("no", "load"):
-        config.option.dist = "loadgroup"
+    """Tell the workers apart, and let the controller alone keep the record."""
     worker = getattr(config, "workerinput", {}).get("workerid", "gw0")
     config.stash[CONFORMANCE] = Conformance(int(worker.removeprefix("gw")))
     if not hasattr(config, "workerinput"):
@@ -42,16 +40,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     option = metafunc.config.getoption
     try:
-        questions = metafunc.config.stash[CONFORMANCE].questions(option("--arch"), option("--toolchain"), option("--case"))
+        questions = metafunc.config.stash[CONFORMANCE].questions(
+            option("--arch"), option("--toolchain"), option("--case")
+        )
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
-    metafunc.parametrize("question", [pytest.param(q, id=q.id, marks=pytest.mark.xdist_group(q.group)) for q in questions])
+    metafunc.parametrize(
+        "question", [pytest.param(q, id=q.id, marks=pytest.mark.xdist_group(q.group)) for q in questions]
+    )
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Tell the conformance run which of its questions are still selected, so that it asks no others."""
-    items = (item for item in session.items if isinstance(item, pytest.Function) and hasattr(item, "callspec"))
-    found = (item.callspec.params.get("question") for item in items)
+    specs = (getattr(item, "callspec", None) for item in session.items)
+    found = (spec.params.get("question") for spec in specs if spec)
     session.config.stash[CONFORMANCE].selected = [question for question in found if isinstance(question, Question)]
 
 
@@ -69,7 +71,7 @@ class Controller:
         self._recorder = Recorder(None)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> Iterator[None]:
+    def pytest_runtestloop(self) -> Generator[None, object, object]:
         """Open the record before the first item and close it after the last, or after an interruption."""
         try:
             self._recorder = Recorder(self._path)

@@ -123,12 +123,12 @@ PROBES = (
         form="bf16_tf32",
         opcode="mma.sync.aligned.{shape}.row.col.{d}.{a}.{a}.{d}",
         rows=rows(
-            "shape       a       d",
-            ("m16n8k8",  "bf16", "f32"),
+            "shape a d",
+            ("m16n8k8", "bf16", "f32"),
             ("m16n8k16", "bf16", "f32"),
-            ("m16n8k4",  "tf32", "f32"),
-            ("m16n8k8",  "tf32", "f32"),
-        ),  # fmt: skip
+            ("m16n8k4", "tf32", "f32"),
+            ("m16n8k8", "tf32", "f32"),
+        ),
         claim=partial(stated, "{a}"),
         native=partial(sass, "HMMA.{mnk}.{d}.{a}"),
     ),

@@ -34,8 +34,8 @@ BULK_FROM, BULK_TO = 48, 144  # offsets in bytes of a bulk copy: multiples of 16
 TENSOR_TO = 1024  # where a box lies in shared memory: a boundary of every swizzle pattern
 GUARD = 112  # bytes of a window after the copy
 
-# The `native` opcodes below are those that ptxas 13.0.88 and 13.5.37 write for sm_90, 90a and 100a (nvdisasm 13.5.37). On
-# sm_120a and 121a a copy to `.shared::cluster` holds a plain one beside a call, chosen at run time by its destination.
+# The `native` opcodes below are those that ptxas 13.0.88 (sm_90a) and 13.5.37 (sm_90, 90a, 100a) write, read with nvdisasm.
+# On sm_120a and 121a a copy to `.shared::cluster` is a plain one beside a call; the kernel chooses between them as it runs.
 
 # Tensors by rank, in elements, fastest first: no two extents that belong together are equal.
 #   rank  tensor             box               a corner inside
@@ -219,7 +219,7 @@ def _fmt(params: Params) -> str:
 
 
 def _corner(params: Params) -> Extent:
-    """Return where the box begins: inside, over the lower or the upper edge of every dimension, or beyond the tensor."""
+    """Return where the box begins: inside, over the lower or upper edge of every dimension, or beyond them."""
     dims, _, inside = GEOMETRY[params["dim"]]
     at, box = params.get("at", "inside"), _box(params)
     if at == "inside":

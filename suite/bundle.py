@@ -1,7 +1,7 @@
 """Bundles: what was assembled here, packed for a GPU machine that has no assembler and no network.
 
-A bundle is a ZIP file: `manifest.json` with the schema, the catalogue version, and each group's cells as the assembler
-left them; `cubins/KEY` with the modules; every group's canary. It holds no code but the cubins, and reading it runs none.
+A bundle is a ZIP file: `manifest.json` with the schema, the catalogue version, and each group's cells as the
+assembler left them; `cubins/KEY` with the modules, every group's canary among them. Reading it runs no code.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Bundle:
         return [{"name": name, "ptx": ptx} for name, ptx in pairs]
 
     def groups(self) -> Iterator[Group]:
-        """Yield the groups with their cubins. Raises `UsageError` for a cubin that is missing or not what was packed."""
+        """Yield the groups with their cubins. Raises `UsageError` for a cubin that is not what was packed."""
         with zipfile.ZipFile(self.path) as archive:
             for group in self.manifest["groups"]:
                 yield _group(self.path, archive, group)
@@ -77,7 +77,9 @@ def read(path: Path) -> Bundle:
         raise UsageError(f"{path} has bundle schema {manifest.get('schema')}, this ptxproof reads {SCHEMA}")
     if manifest.get("catalogue") != catalogue.version():
         there, here = manifest.get("catalogue"), catalogue.version()
-        raise UsageError(f"{path} asks catalogue {there}, this checkout is catalogue {here}; check out the same version")
+        raise UsageError(
+            f"{path} asks catalogue {there}, this checkout is catalogue {here}; check out the same version"
+        )
     return Bundle(path, manifest)
 
 
@@ -98,18 +100,25 @@ def _alone(group: Group) -> dict[str, bytes]:
 
     A driver that lacks the routine refuses the module, and where there is no assembler it cannot be split any more.
     """
+    if group.split is None:
+        return {}
     suspects = {item.cubin for item in group.items if item.realization and item.realization.word == "call"}
-    found: dict[str, bytes] = {}
-    for cubin in suspects if group.split else ():
-        found.update({kernel: code for kernel, (_, code) in group.split(module_key(cubin)).items()})
-    return found
+    alone = [group.split(module_key(cubin)) for cubin in suspects]
+    return {kernel: code for module in alone for kernel, (_, code) in module.items()}
 
 
 def _pack_item(item: Assembled, cubin: bytes, cubins: dict[str, bytes]) -> dict[str, Any]:
     means = {"realization": asdict(item.realization)} if item.realization else {}
     code = {"cubin": _keep(cubins, cubin)} if cubin else {}
     said = [asdict(entry) for entry in item.diagnostics]
-    return {"case": item.case.id, "kernel": item.source.armed.name, "word": item.word, "diagnostics": said, **means, **code}
+    return {
+        "case": item.case.id,
+        "kernel": item.source.armed.name,
+        "word": item.word,
+        "diagnostics": said,
+        **means,
+        **code,
+    }
 
 
 def _keep(cubins: dict[str, bytes], cubin: bytes) -> str:

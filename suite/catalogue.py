@@ -40,7 +40,9 @@ def select(patterns: tuple[str, ...] = ()) -> tuple[Case, ...]:
     """
     for pattern in patterns:
         if not any(_matches(case, pattern) for case in expand()):
-            raise UsageError(f"--case {pattern!r} matches none of {len(expand())} cases; `python -m suite list` names them")
+            raise UsageError(
+                f"--case {pattern!r} matches none of {len(expand())} cases; `python -m suite list` names them"
+            )
     return tuple(case for case in expand() if not patterns or any(_matches(case, p) for p in patterns))
 
 

@@ -1,4 +1,4 @@
-"""The command line: one subcommand a module of `suite.commands`; errors of the user's making are one line and exit 2."""
+"""The command line: one subcommand a module of `suite.commands`; a user's errors are one line and exit code 2."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EXIT_AGREES, EXIT_DISAGREES, EXIT_UNJUDGED = 0, 1, 2
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one subcommand and return its exit code: 0 all agree, 1 something disagrees, 2 could not judge or bad usage."""
+    """Run one subcommand; return 0 if all agree, 1 if something disagrees, 2 for bad usage or nothing judged."""
     options = _parser().parse_args(argv)
     try:
         return int(options.execute(options))
@@ -29,7 +29,9 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m suite", description="Which instructions really work on a GPU target.")
+    parser = argparse.ArgumentParser(
+        prog="python -m suite", description="Which instructions really work on a GPU target."
+    )
     subparsers = parser.add_subparsers(required=True, metavar="command")
     for name in COMMANDS:
         module = importlib.import_module(f"suite.commands.{name}")

@@ -31,7 +31,9 @@ class Evidence:
     def ptx(self) -> str:
         """Return the module that holds the armed kernel, the instruction's lines marked."""
         lines = self.source.armed.text.splitlines()
-        marked = (f"{line}  // <- the instruction" if i in self.source.armed.marked else line for i, line in enumerate(lines))
+        marked = (
+            f"{line}  // <- the instruction" if i in self.source.armed.marked else line for i, line in enumerate(lines)
+        )
         return header(self.target.name, self.toolchain.ptx) + "\n".join(marked) + "\n"
 
     @property

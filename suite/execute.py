@@ -29,7 +29,9 @@ class Executor:
     device: Device
     _arrays: dict[str, Arrays] = field(default_factory=dict)
 
-    def execute(self, items: Sequence[Assembled], known_good: tuple[str, bytes], split: Split | None) -> Iterator[Answer]:
+    def execute(
+        self, items: Sequence[Assembled], known_good: tuple[str, bytes], split: Split | None
+    ) -> Iterator[Answer]:
         """Yield each case with its word and evidence, in order.
 
         `known_good` is the canary's entry name and cubin. Raises `GpuUnhealthy` where it fails: no later answer counts.
@@ -42,10 +44,20 @@ class Executor:
                 item, job = by_case[result.case], jobs.pop(result.case)
                 arrays = self._arrays.pop(result.case)
                 if _indistinct(result):
-                    yield item, item.word, {}, NotAsked("load", f"its module was refused ({result.code}) and cannot be split")
+                    yield (
+                        item,
+                        item.word,
+                        {},
+                        NotAsked("load", f"its module was refused ({result.code}) and cannot be split"),
+                    )
                     continue
                 finding = verify(item.case, job, result, arrays)
-                yield item, finding.word, {**self._where(), "seconds": round(result.seconds, 6), **finding.evidence}, None
+                yield (
+                    item,
+                    finding.word,
+                    {**self._where(), "seconds": round(result.seconds, 6), **finding.evidence},
+                    None,
+                )
 
     def _jobs(self, items: Sequence[Assembled], jobs: dict[str, Job]) -> Iterator[Job]:
         for item in items:

@@ -164,7 +164,7 @@ def _require_exact(fmt: Format, values: Array, codes: NDArray[np.uint64]) -> Non
     back = decode(fmt, codes)
     if fmt.bits == 64:
         return
-    same = (back == values) | ((back != back) & (values != values))
+    same = (back == values) | (np.isnan(back) & np.isnan(values))
     if not np.all(same):
-        first = np.asarray(values)[~same].flat[0]
+        first = values[~same].flat[0]
         raise ValueError(f"{fmt.name} cannot hold {first!r} exactly")

@@ -1,9 +1,10 @@
 """The child process that owns one GPU's context: says what it is about to do, does it, and says how it went.
 
 Messages in: `("module", key, image)` and `("job", number, Job)`.
-Messages out: first `("ready",)` or `("refused", NoGpu)`; then for every job, in order, `("load", number)` where its kernel
-must be loaded, `("begin", number)` before its launch, and a `Reply`. After a fault that stays with the process the reply
-says so, and the child ends. An exception that is no `Refusal` ends the child with its traceback on stderr: it speaks of us, not of a case.
+Messages out: first `("ready",)` or `("refused", NoGpu)`; then for every job, in order, `("load", number)` where its
+kernel must be loaded, `("begin", number)` before its launch, and a `Reply`. After a fault that stays with the process
+the reply says so, and the child ends. An exception that is no `Refusal` ends the child with its traceback on stderr: it
+speaks of us, not of a case.
 """
 
 from __future__ import annotations

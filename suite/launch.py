@@ -76,7 +76,8 @@ class _Batch:
     def parts(self, module: str) -> Mapping[str, tuple[str, bytes]]:
         """Return the modules that a module splits into, by kernel; none where nobody can split it."""
         if module not in self.split_up:
-            self.split_up[module] = self.split(module) if self.split is not None else {}
+            parts = self.split(module) if self.split is not None else {}
+            self.split_up[module] = {kernel: part for kernel, part in parts.items() if part[1]}
             self.single |= {key for key, _ in self.split_up[module].values()}
         return self.split_up[module]
 

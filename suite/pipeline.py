@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from suite import canary
@@ -110,10 +110,17 @@ def _unrunnable(run: Run, item: Assembled, target: Target) -> str:
     return item.case.probe.unlaunched
 
 
-def _cell(item: Assembled, group: Group, *, word: str = "", **rest: Any) -> Observation:
+def _cell(
+    item: Assembled,
+    group: Group,
+    *,
+    word: str = "",
+    gpu: dict[str, Any] | None = None,
+    not_asked: NotAsked | None = None,
+) -> Observation:
     """Return the judged cell of an assembled case, with what the GPU said if it was asked."""
     case, word = item.case, word or item.word
-    cell = Observation(
+    return Observation(
         case=case.id,
         family=case.family,
         opcode=case.opcode,
@@ -124,6 +131,8 @@ def _cell(item: Assembled, group: Group, *, word: str = "", **rest: Any) -> Obse
         agreement=agreement(case.claim, group.target, group.ptx, word),
         kernel=item.source.armed.name,
         diagnostics=item.diagnostics,
+        realization=item.realization.word if item.realization else None,
+        opcodes=item.realization.opcodes if item.realization else {},
+        not_asked=not_asked,
+        gpu=gpu or {},
     )
-    means = {"realization": item.realization.word, "opcodes": item.realization.opcodes} if item.realization else {}
-    return replace(cell, **means, **{key: value for key, value in rest.items() if value})

@@ -126,7 +126,9 @@ def _header(path: Path, line: str) -> Mapping[str, Any]:
     if not isinstance(header, dict) or header.get("record") != "ptxproof" or not isinstance(header.get("schema"), int):
         raise UsageError(f"{path}:1: this is not a ptxproof record (no header)")
     if header["schema"] > SCHEMA:
-        raise UsageError(f"{path}:1: schema {header['schema']} is newer than this ptxproof reads ({SCHEMA}); update ptxproof")
+        raise UsageError(
+            f"{path}:1: schema {header['schema']} is newer than this ptxproof reads ({SCHEMA}); update ptxproof"
+        )
     return header
 
 
@@ -151,7 +153,9 @@ def _open(path: Path) -> IO[str]:
         return path.open("w", encoding="utf-8", buffering=1)
     except OSError as error:
         where = error.filename or os.fspath(path)
-        raise UsageError(f"cannot write the record {path}: {where}: {error.strerror}; choose another with --record") from None
+        raise UsageError(
+            f"cannot write the record {path}: {where}: {error.strerror}; choose another with --record"
+        ) from None
 
 
 def _now() -> str:

@@ -34,7 +34,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="T[,T...]",
         help=f"targets; also `native` (this GPU's), `local` (the same if there is a GPU) and `all`; default {DEFAULT_ARCH}",
     )
-    parser.add_argument("--toolchain", action="append", metavar="NAME[,NAME...]", help="default: the newest ptxas found")
+    parser.add_argument(
+        "--toolchain", action="append", metavar="NAME[,NAME...]", help="default: the newest ptxas found"
+    )
     parser.add_argument("--case", action="append", metavar="GLOB", help="only cases whose id matches, as 'mma_sync.*'")
 
 

@@ -124,5 +124,7 @@ def native(capability: tuple[int, int]) -> Target:
     """
     members = [target for target in ALL if target.capability == capability and target.suffix != "f"]
     if not members:
-        raise UsageError(f"this GPU has compute capability {capability[0]}.{capability[1]}, which ptxproof does not know")
+        raise UsageError(
+            f"this GPU has compute capability {capability[0]}.{capability[1]}, which ptxproof does not know"
+        )
     return max(members)

@@ -15,7 +15,9 @@ HELP = "list the cases of the catalogue"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("--case", action="append", metavar="GLOB", help="only cases whose id matches")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line, with opcode, instruction and claim")
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON object a line, with opcode, instruction and claim"
+    )
 
 
 def execute(options: argparse.Namespace) -> int:

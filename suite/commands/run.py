@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from reports import cells, terminal
@@ -11,6 +11,7 @@ from suite import bundle, catalogue, pipeline, progress, selection, waivers
 from suite.commands import matrix
 from suite.errors import UsageError
 from suite.execute import Executor
+from suite.gpu_device import Device
 from suite.launch import GpuUnhealthy
 from suite.pipeline import Group, Run, Tally
 from suite.record import Writer, read
@@ -22,7 +23,9 @@ HELP = "ask cases on targets with toolchains, through every stage that this mach
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     selection.add_options(parser)
-    parser.add_argument("--record", type=Path, metavar="FILE", help="write the record here (default build/record.jsonl)")
+    parser.add_argument(
+        "--record", type=Path, metavar="FILE", help="write the record here (default build/record.jsonl)"
+    )
     parser.add_argument("--matrix", type=Path, metavar="DIR", help="write record.jsonl and matrix.md, .csv, .json here")
     parser.add_argument("--bundle", type=Path, metavar="FILE", help="run what `bundle` packed, without any assembler")
 
@@ -40,7 +43,10 @@ def execute(options: argparse.Namespace) -> int:
     return _report(path, options.matrix, tally, known.unneeded, cut_short)
 
 
-def _groups(options: argparse.Namespace, device, tally: Tally):  # type: ignore[no-untyped-def]
+def _groups(
+    options: argparse.Namespace, device: Device | None, tally: Tally
+) -> tuple[Iterator[Group], list[dict[str, str]]]:
+    """Return the groups, from a bundle or as they are assembled, and the toolchains behind them."""
     if options.bundle:
         packed = bundle.read(options.bundle)
         return packed.groups(), packed.toolchains
@@ -49,7 +55,7 @@ def _groups(options: argparse.Namespace, device, tally: Tally):  # type: ignore[
     return pipeline.assembled(chosen, tally), described
 
 
-def _ask(run: Run, groups, writer: Writer) -> str:  # type: ignore[no-untyped-def]
+def _ask(run: Run, groups: Iterator[Group], writer: Writer) -> str:
     """Ask the groups and close the record whatever happens; return why it was cut short, empty if it was not."""
     reason = "something unexpected"
     try:
