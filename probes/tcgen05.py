@@ -16,18 +16,36 @@ import numpy as np
 
 from suite import FORMATS, Buffer, Claim, Launch, Operand, Probe, family, only, product, rows
 from suite import tcgen05 as facts
-from suite.exact import digit_planes, exact_integers, one_hot, plane_count
+from suite import tcgen05_mma as mma
 from suite.probe import Arrays, Params
 
 ALLOCATION, TRANSFER, MMA = "9.7.17.7.1", "9.7.17.8", "9.7.17.10.9.1"
 FAILURE = "0x7A17F00D"  # what a kernel writes for D whose barrier did not complete within 65536 tries
 THREADS = (128, 1, 1)
 
-# SASS opcodes that realize each instruction. Source: ptxas 13.5.37 for sm_100a, read with nvdisasm.
+# SASS opcodes that realize each statement; none for those that only order what ptxas emits. For a pair of CTAs some carry
+# `.2CTA`. Source: ptxas 13.5.37 for sm_100a, read with nvdisasm.
 NATIVE = {
-    "alloc": ("UTCATOMSWS.*FIND_AND_SET",),
-    "dealloc": ("UTCATOMSWS.*AND",),
-}
+    "alloc":                   ("UTCATOMSWS.FIND_AND_SET", "UTCATOMSWS.2CTA.FIND_AND_SET"),
+    "dealloc":                 ("UTCATOMSWS.AND", "UTCATOMSWS.AND"),
+    "relinquish_alloc_permit": ("UVIRTCOUNT.DEALLOC.SMPOOL", "UVIRTCOUNT.DEALLOC.SMPOOL"),
+    "before_thread_sync":      (),
+    "after_thread_sync":       (),
+    "wait_ld":                 (),
+    "wait_st":                 ("FENCE.VIEW.ASYNC.T",),
+    "ld":                      ("LDTM",),
+    "st":                      ("STTM",),
+    "f16":                     ("UTCHMMA", "UTCHMMA.2CTA"),
+    "tf32":                    ("UTCHMMA", "UTCHMMA.2CTA"),
+    "f8f6f4":                  ("UTCQMMA", "UTCQMMA.2CTA"),
+    "i8":                      ("UTCIMMA", "UTCIMMA.2CTA"),
+    "commit":                  ("UTCBAR", "UTCBAR.2CTA"),
+}  # fmt: skip
+
+
+def native(statement: str, params: Params) -> tuple[str, ...]:
+    """Return the opcode that realizes the statement for the case's cta_group, or none."""
+    return NATIVE[statement][params.get("cta_group", 1) - 1 :][:1]
 
 
 @cache
@@ -88,7 +106,7 @@ def memory(form: str, opcode: str, arguments: str, table: tuple[Params, ...], **
         arguments=arguments,
         rows=table,
         template="tcgen05_memory.ptx.j2",
-        native=lambda params: NATIVE[asked.format(**params)],
+        native=lambda params: native(asked.format(**params), params),
         operands=memory_operands,
         inputs=memory_inputs,
         oracle=memory_oracle,
@@ -230,7 +248,7 @@ def transfer(form: str, opcode: str, arguments: str, kernel: Transfer) -> Probe:
         rows=SHAPES,
         claim=lambda params: family_wide("9.7.17.8.3" if kernel.asked == "ld" else "9.7.17.8.4"),
         template="tcgen05_transfer.ptx.j2",
-        native=lambda params: NATIVE[kernel.asked],
+        native=lambda params: native(kernel.asked, params),
         operands=kernel.operands,
         inputs=kernel.inputs,
         oracle=kernel.oracle,
@@ -249,73 +267,27 @@ TRANSFERS = (
 
 # --- mma and commit -------------------------------------------------------------------------------------------------
 
-RANDOM_TRIALS = 3  # of these the second does not take D in
 COMMITTED = {"kind": "f16", "atype": "f16", "btype": "f16", "dtype": "f32", "m": 128, "n": 64, "k": 16, "a_in": "smem"}
 
 
+COMMITS = {  # the barrier's address, and the state space in the opcode
+    "generic": {"address": "[%barrier]", "suffix": ""},
+    "shared::cluster": {"address": "[barrier]", "suffix": ".shared::cluster"},
+}
+
+
 @cache
-def geometry(group: int, kind: str, types: tuple[str, str, str], mnk: tuple[int, int, int], where: str) -> facts.Product:
+def geometry(group: int, kind: str, types: tuple[str, str, str], mnk: tuple[int, int, int], where: str) -> mma.Product:
     """Return sizes, tiles and descriptors of a case; `where` is the swizzle of the tiles, or `tmem` for A."""
-    return facts.Product(group, kind, types, mnk, "none" if where == "tmem" else where, where == "tmem")
+    return mma.Product(group, kind, types, mnk, "none" if where == "tmem" else where, where == "tmem")
 
 
-def product_of(params: Params) -> facts.Product:
+def product_of(params: Params) -> mma.Product:
     """Return the geometry of a case of mma or commit."""
     bound = {**COMMITTED, "m": COMMITTED["m"] * params["cta_group"], "swizzle": "none", **params}
     types = (bound["dtype"], bound["atype"], bound["btype"])
     where = "tmem" if bound["a_in"] == "tmem" else bound["swizzle"]
     return geometry(bound["cta_group"], bound["kind"], types, (bound["m"], bound["n"], bound["k"]), where)
-
-
-def mma_trials(case: facts.Product) -> int:
-    """Return the number of trials that `mma_inputs` makes."""
-    (m, n, k), (dtype, atype, btype) = case.mnk, case.types
-    planes_a, planes_b = plane_count(atype, m * k) * -(-k // n), plane_count(btype, k * n) * -(-k // m)
-    return RANDOM_TRIALS + planes_a + planes_b + plane_count(dtype, m * n)
-
-
-def mma_operands(params: Params) -> tuple[Operand, ...]:
-    """Return A and B as byte images, D before and after as plain rows, and a flag a trial: take D in."""
-    case = product_of(params)
-    (m, n, k), (dtype, atype, btype), trials = case.mnk, case.types, mma_trials(case)
-    return (
-        facts.Multiplicand("a", "in", atype, (trials, m, k), case.group, case.tile_a),
-        facts.Multiplicand("b", "in", btype, (trials, n, k), case.group, case.tile_b),
-        Buffer("c", "in", dtype, (trials, m, n)),
-        Buffer("flags", "in", "b32", (trials,)),
-        Buffer("d", "out", dtype, (trials, m, n)),
-    )
-
-
-def mma_inputs(params: Params, rng: np.random.Generator) -> Arrays:
-    """Return random trials, one of them with D to be ignored, and planes that name each element of A, B and D.
-
-    B is held as (trials, n, k), as its columns lie in memory.
-    """
-    case = product_of(params)
-    (m, n, k), (dtype, atype, btype), trials = case.mnk, case.types, mma_trials(case)
-    limit = 255 if dtype == "s32" else 4
-    a = exact_integers(rng, atype, (trials, m, k), limit)
-    b = exact_integers(rng, btype, (trials, n, k), limit)
-    c = exact_integers(rng, dtype, (trials, m, n), 900)
-    flags = np.ones(trials, dtype=np.uint64)
-    flags[1] = 0
-    at = RANDOM_TRIALS
-    for shift in range(0, k, n):
-        for plane in digit_planes(atype, m, k):
-            a[at], b[at], at = plane, one_hot(k, n, shift).T, at + 1
-    for shift in range(0, k, m):
-        for plane in digit_planes(btype, n, k):
-            a[at], b[at], at = one_hot(k, m, shift).T, plane, at + 1
-    a[at:], c[at:] = 0, digit_planes(dtype, m, n)
-    return {"a": a, "b": b, "c": c, "flags": flags}
-
-
-def mma_oracle(params: Params, arrays: Arrays) -> Arrays:
-    """D = A * B + D where the flag is set, else A * B; every sum is exact in float64 as in the accumulator."""
-    a, b, c = (arrays[name].astype(np.float64) for name in "abc")
-    taken = arrays["flags"].astype(np.float64).reshape(-1, 1, 1)
-    return {"d": a @ b.swapaxes(1, 2) + c * taken}
 
 
 def mma_fields(asked: str, params: Params) -> Params:
@@ -344,15 +316,14 @@ def mma_fields(asked: str, params: Params) -> Params:
         "b_descriptor": case.tile_b.descriptor + (tile_a.nbytes >> 4 if tile_a else 0),
         "b_advance": case.tile_b.advance >> 4,
         "tile_bytes": case.tile_b.nbytes + (tile_a.nbytes if tile_a else 0),
-        "address": "[%barrier]" if params.get("space") == "generic" else "[barrier]",
-        "suffix": "" if params.get("space") == "generic" else ".shared::cluster",
+        **COMMITS[params.get("space", "shared::cluster")],
     }
 
 
 def mma_launch(params: Params) -> Launch:
     """Return one CTA or one pair a trial."""
     group = params["cta_group"]
-    return Launch((group * mma_trials(product_of(params)), 1, 1), THREADS, (group, 1, 1))
+    return Launch((group * mma.trial_count(product_of(params)), 1, 1), THREADS, (group, 1, 1))
 
 
 def multiply(form: str, opcode: str, arguments: str, **rest: Any) -> Probe:
@@ -362,9 +333,9 @@ def multiply(form: str, opcode: str, arguments: str, **rest: Any) -> Probe:
         opcode=opcode,
         arguments=arguments,
         template="tcgen05_mma.ptx.j2",
-        operands=mma_operands,
-        inputs=mma_inputs,
-        oracle=mma_oracle,
+        operands=lambda params: mma.operands(product_of(params)),
+        inputs=lambda params, rng: mma.inputs(product_of(params), rng),
+        oracle=lambda params, arrays: mma.oracle(arrays),
         launch=mma_launch,
         fields=partial(mma_fields, form),
         **rest,
@@ -409,15 +380,15 @@ MULTIPLIES = (
         "[%d], {A}, %bdesc, %idesc, %accumulate",
         rows=rows(HEADER, *_rows()),
         claim=lambda params: chip_only(MMA) if params["kind"] == "i8" else family_wide(MMA),
-        native=lambda params: NATIVE[params["kind"]],
+        native=lambda params: native(params["kind"], params),
     ),
     multiply(
         "commit",
         "tcgen05.commit.cta_group::{cta_group}.mbarrier::arrive::one{suffix}.b64",
         "{address}",
-        rows=product(cta_group=GROUPS, space=("generic", "shared::cluster")),
+        rows=product(cta_group=GROUPS, space=tuple(COMMITS)),
         claim=lambda params: family_wide("9.7.17.12.1"),
-        native=lambda params: NATIVE["commit"],
+        native=partial(native, "commit"),
     ),
 )
 

@@ -37,14 +37,14 @@ GUARD = 112  # bytes of a window after the copy
 # The `native` opcodes below are those that ptxas 13.0.88 (sm_90a) and 13.5.37 (sm_90, 90a, 100a) write, read with nvdisasm.
 # On sm_120a and 121a a copy to `.shared::cluster` is a plain one beside a call; the kernel chooses between them as it runs.
 
-# Tensors by rank, in elements, fastest first: no two extents that belong together are equal.
-#   rank  tensor             box               a corner inside
+# Tensors by rank, in elements, fastest first: no two extents of a tensor or of a box are equal.
+#   rank  tensor          box              a corner inside
 GEOMETRY: dict[int, tuple[Extent, Extent, Extent]] = {
     1: ((200,), (64,), (41,)),
     2: ((160, 24), (32, 10), (19, 3)),
     3: ((48, 9, 6), (16, 4, 3), (7, 2, 1)),
-    4: ((40, 7, 5, 4), (16, 3, 2, 3), (9, 2, 3, 1)),
-    5: ((40, 6, 5, 4, 3), (16, 3, 2, 3, 2), (9, 2, 3, 1, 1)),
+    4: ((40, 7, 5, 6), (16, 3, 2, 4), (9, 2, 3, 1)),
+    5: ((16, 4, 3, 5, 6), (8, 3, 2, 4, 5), (5, 1, 1, 1, 1)),
 }
 SPAN = {"32B": 32, "64B": 64, "128B": 128}  # bytes of a swizzled box's fastest dimension. Source: PTX ISA 9.3, 5.5.7
 

@@ -20,8 +20,8 @@ Array = np.ndarray
 def digits(fmt: str) -> Array:
     """Return the distinct values used as digits of an element's index in that format, 0 first.
 
-    For integers up to 8 bits all values; for narrow floats the multiples of 1/2 up to 8 in magnitude; for wide floats the
-    integers 0 to 1023 (bf16: 255). All of them an f16 accumulator below 1024 can take up exactly.
+    For integers up to 8 bits all values; for narrow floats the multiples of 1/2 up to 8 in magnitude; for wide floats
+    the integers 0 to 1023 (bf16: 255). All of them an f16 accumulator below 1024 can take up exactly.
     """
     facts = FORMATS[fmt]
     if facts.kind != "float":

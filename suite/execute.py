@@ -1,4 +1,4 @@
-"""Stages 5 to 7 for one group: assembled cases -> what the GPU said. Builds the jobs, drives the child, holds the oracle."""
+"""Stages 5 to 7 for one group: assembled cases -> what the GPU said. Builds the jobs and holds the oracle."""
 
 from __future__ import annotations
 

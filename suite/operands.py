@@ -142,8 +142,9 @@ class Fragment(Operand):
 class Scale(Operand):
     """The scale matrix of a block-scaled mma: one 32-bit register a lane, of which selectors pick lanes and bytes.
 
-    `shape` is (trials, vectors, blocks): a row of scale_A or a column of scale_B, by block of K. `lanes` and `vectors` say
-    which lane holds which vector; blocks lie in bytes from `byte` on. All other bytes hold `DECOY`, which must not matter.
+    `shape` is (trials, vectors, blocks): a row of scale_A or a column of scale_B, by block of K. `lanes` and `vectors`
+    say which lane holds which vector; blocks lie in bytes from `byte` on. All other bytes hold `DECOY`, which must not
+    matter.
     """
 
     lanes: tuple[int, ...] = ()

@@ -1,4 +1,4 @@
-"""The whole pipeline on one screen: catalogue -> render -> assemble -> disassemble -> load -> launch -> verify -> judge.
+"""The whole pipeline: catalogue -> render -> assemble -> disassemble -> load -> launch -> verify -> judge -> record.
 
 A group is what one toolchain made of the cases for one target. A run takes groups, from assemblers or from a bundle,
 through the GPU where there is one, hands each finished cell to `add`, and counts what was not asked.

@@ -35,9 +35,9 @@ class Probe:
 
     `opcode` and `arguments` are format strings over the case's parameters and `fields`; together they are the
     instruction, spelled once. `rows` are the bound parameters of each case. `claim`, `operands`, `launch`, `fields`,
-    `inputs` and `oracle` are functions of a case's parameters. `observed` says how the effect is seen: `memory`, or `sass`
-    or `launch` where no memory shows it. `unlaunched` is the reason why no kernel of this probe is launched. `native` names the SASS opcodes that realize the
-    instruction, as patterns of `suite.opcodes`.
+    `inputs` and `oracle` are functions of a case's parameters; `native` names the SASS opcodes that realize the
+    instruction, as patterns of `suite.opcodes`. `observed` says how the effect is seen: `memory`, or `sass` or `launch`
+    where no memory shows it. `unlaunched` is the reason why no kernel of this probe is launched.
     """
 
     form: str

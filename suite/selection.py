@@ -32,7 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--arch",
         action="append",
         metavar="T[,T...]",
-        help=f"targets; also `native` (this GPU's), `local` (the same if there is a GPU) and `all`; default {DEFAULT_ARCH}",
+        help=f"targets; also native (this GPU's), local (the same, if there is a GPU), all; default {DEFAULT_ARCH}",
     )
     parser.add_argument(
         "--toolchain", action="append", metavar="NAME[,NAME...]", help="default: the newest ptxas found"

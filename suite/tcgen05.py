@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suite.layouts import Layout
-from suite.operands import Codes, Operand
+from suite.operands import Codes
 
 Bytes = NDArray[np.uint8]
 
@@ -192,87 +192,3 @@ def tensor_rows(fmt: str, bits: int, codes: Codes) -> Bytes:
     """Return rows of codes (..., k) as tensor memory holds them (..., bytes): one container after another."""
     shifted = codes << np.uint64(CONTAINER_SHIFT.get(fmt, 0))
     return np.ascontiguousarray(shifted.astype(f"<u{max(bits, 8) // 8}")).view(np.uint8)
-
-
-@dataclass(frozen=True)
-class Multiplicand(Operand):
-    """A or B of tcgen05.mma, logical (trials, M or N, K): in memory the byte image of [trial][part].
-
-    `parts` is the number of CTAs that share the rows. `tile` lays a part out for shared memory; without it the rows
-    lie linearly, as they go to tensor memory.
-    """
-
-    parts: int = 1
-    tile: Tile | None = None
-
-    @property
-    def nbytes(self) -> int:
-        """Return the size in global memory in bytes."""
-        trials, rows, k = self.shape
-        return trials * rows * row_bytes(self.format.bits, k)
-
-    @property
-    def part_bytes(self) -> int:
-        """Return the bytes of one CTA's part of one trial."""
-        return self.nbytes // (self.shape[0] * self.parts)
-
-    def pack(self, logical: np.ndarray) -> Bytes:
-        """Return the bytes that hold the logical array."""
-        codes, bits = self.codes(logical).reshape(self.shape), self.format.bits
-        if self.tile is None:
-            return tensor_rows(self.fmt, bits, codes).reshape(-1)
-        chunks = shared_rows(bits, codes).reshape(-1, self.tile.rows * self.tile.row_bytes // CHUNK, CHUNK)
-        image = np.empty_like(chunks)
-        image[:, self.tile.offsets().reshape(-1) // CHUNK] = chunks
-        return image.reshape(-1)
-
-
-@dataclass(frozen=True)
-class Product:
-    """Sizes, tiles and descriptors of one D = A * B + D by `group` CTAs, which halve the rows of A and of B (columns).
-
-    `types` are those of D, A and B; `mnk` covers all CTAs and steps. D lies at column 0, A in tensor memory after it.
-    """
-
-    group: int
-    kind: str
-    types: tuple[str, str, str]
-    mnk: tuple[int, int, int]
-    swizzle: str = "none"
-    a_in_tensor_memory: bool = False
-
-    @property
-    def rows(self) -> int:
-        """Return the rows of A and D that one CTA holds."""
-        return self.mnk[0] // self.group
-
-    @property
-    def steps(self) -> int:
-        """Return the instructions that K takes."""
-        return self.mnk[2] // K_OF_KIND[self.kind]
-
-    @property
-    def tile_a(self) -> Tile | None:
-        """Return a CTA's part of A in shared memory, None where A is in tensor memory."""
-        return None if self.a_in_tensor_memory else Tile(self.rows, self.steps * STEP_BYTES, self.swizzle)
-
-    @property
-    def tile_b(self) -> Tile:
-        """Return a CTA's part of B in shared memory."""
-        return Tile(self.mnk[1] // self.group, self.steps * STEP_BYTES, self.swizzle)
-
-    @property
-    def column_a(self) -> int:
-        """Return the first column of A in tensor memory."""
-        return -(-self.mnk[1] // ALLOCATIONS[0]) * ALLOCATIONS[0]
-
-    @property
-    def columns(self) -> int:
-        """Return the columns to allocate."""
-        needed = self.column_a + self.steps * STEP_BYTES // 4 if self.a_in_tensor_memory else self.mnk[1]
-        return next(count for count in ALLOCATIONS if count >= needed)
-
-    @property
-    def descriptor(self) -> int:
-        """Return the instruction descriptor."""
-        return instruction_descriptor(self.kind, self.types, self.mnk[0], self.mnk[1])

@@ -41,7 +41,7 @@ def distinct(fmt: str, count: int) -> Array:
     """
     index = np.arange(count)
     if itemsize(fmt) == 1:
-        return np.asarray((index * 31 + index // 255 * 97) % 255 + 1, dtype=element(fmt))
+        return np.asarray((index * 0x9E3779B1 % 2**32 >> 13) % 255 + 1, dtype=element(fmt))
     if itemsize(fmt) == 2 and count >= 0x7C00:
         raise ValueError(f"{fmt} has no {count} different finite positive codes")
     return np.asarray(index + (1 if itemsize(fmt) == 2 else 0x3F800000), dtype=element(fmt))
@@ -54,10 +54,10 @@ def nonzero_bytes(count: int) -> NDArray[np.uint8]:
 
 
 def prefilled(ctas: int, size: int) -> NDArray[np.uint8]:
-    """Return (ctas, size): what each CTA's window of shared memory holds before the copy."""
-    words = np.arange(size // 4, dtype=np.uint32) | np.uint32(0xA5000000)
-    marks = np.arange(ctas, dtype=np.uint32)[:, None] << np.uint32(16)
-    return np.ascontiguousarray((words | marks).astype("<u4")).view(np.uint8)
+    """Return (ctas, size): what each CTA's window of at most 65,536 bytes holds before the copy, no byte of it 0."""
+    word = np.arange(size // 4)
+    words = 0xA5010101 + (np.arange(ctas)[:, None] << 16) + (word % 128 << 1) + (word // 128 << 9)
+    return np.ascontiguousarray(words.astype("<u4")).view(np.uint8)
 
 
 def padded_strides(fmt: str, dims: Extent) -> Extent:

@@ -29,9 +29,8 @@ def execute(options: argparse.Namespace) -> int:
     """Print the evidence; exit 1 if the cell disagrees with the manual."""
     case_id, at, target_name = options.cell.rpartition("@")
     if not at:
-        raise UsageError(
-            f"{options.cell!r} names no cell; write CASE@TARGET, as 'mma_sync.b1:shape=m8n8k128,op=xor@sm_90a'"
-        )
+        example = "mma_sync.b1:shape=m8n8k128,op=xor@sm_90a"
+        raise UsageError(f"{options.cell!r} names no cell; write CASE@TARGET, as {example!r}")
     case, target = catalogue.find(case_id), targets.parse(target_name)
     toolchain = toolchains.resolve([options.toolchain] if options.toolchain else [])[0]
     toolchains.require_target(toolchain, target)
