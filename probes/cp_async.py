@@ -9,7 +9,7 @@ import numpy as np
 
 from suite import Buffer, Claim, Launch, Operand, Probe, product, rows, since
 from suite.probe import Arrays, Params
-from suite.tma_oracle import DONE, nonzero_bytes, prefilled
+from suite.tma_oracle import DONE, even_bytes, prefilled
 
 COPY, COMMIT, WAIT, ARRIVE = "9.7.9.26.3.1", "9.7.9.26.3.2", "9.7.9.26.3.3", "9.7.14.16.18"
 THREADS = 64
@@ -89,7 +89,7 @@ def _amounts(params: Params) -> np.ndarray:
 
 
 def _inputs(params: Params, rng: np.random.Generator) -> Arrays:
-    source = nonzero_bytes(THREADS * ROW).reshape(THREADS, ROW)
+    source = even_bytes(THREADS * ROW).reshape(THREADS, ROW)
     return {"src": source, "rows": rng.permutation(THREADS).astype(np.uint32), "amounts": _amounts(params)}
 
 
@@ -138,7 +138,7 @@ def _group_operands(params: Params) -> tuple[Operand, ...]:
 
 
 def _group_inputs(params: Params, rng: np.random.Generator) -> Arrays:
-    source = nonzero_bytes(params["groups"] * GROUP_BYTES).reshape(params["groups"], THREADS, 16)
+    source = even_bytes(params["groups"] * GROUP_BYTES).reshape(params["groups"], THREADS, 16)
     return {"src": source, "rows": rng.permutation(THREADS).astype(np.uint32)}
 
 

@@ -1,13 +1,12 @@
 """tcgen05: tensor memory and the fifth-generation tensor core. PTX ISA 9.3, 9.7.17.
 
-Whole kernels of 128 threads: allocate, fill, compute, commit and wait, read, free. Logical operands carry a leading axis
-of trials, one CTA (or, with cta_group::2, one pair of CTAs) each. A barrier that never completes ends in `FAILURE`.
+Whole kernels of 128 threads: allocate, fill, compute, commit and wait, read, free. Logical operands carry a leading
+axis of trials, one CTA (or, with cta_group::2, one pair of CTAs) each. A barrier that never completes gives `FAILURE`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache, partial
 from itertools import pairwise
 from typing import Any
@@ -18,13 +17,14 @@ from suite import FORMATS, Buffer, Claim, Launch, Operand, Probe, family, only, 
 from suite import tcgen05 as facts
 from suite import tcgen05_mma as mma
 from suite.probe import Arrays, Params
+from suite.tcgen05_transfer import Transfer, distinct_words
 
-ALLOCATION, TRANSFER, MMA = "9.7.17.7.1", "9.7.17.8", "9.7.17.10.9.1"
+ALLOCATION, MMA = "9.7.17.7.1", "9.7.17.10.9.1"
 FAILURE = "0x7A17F00D"  # what a kernel writes for D whose barrier did not complete within 65536 tries
 THREADS = (128, 1, 1)
 
-# SASS opcodes that realize each statement; none for those that only order what ptxas emits. For a pair of CTAs some carry
-# `.2CTA`. Source: ptxas 13.5.37 for sm_100a, read with nvdisasm.
+# SASS opcodes that realize each statement, for one CTA and for a pair; none for those that only order what ptxas emits.
+# Source: ptxas 13.5.37 for sm_100a, read with nvdisasm.
 NATIVE = {
     "alloc":                   ("UTCATOMSWS.FIND_AND_SET", "UTCATOMSWS.2CTA.FIND_AND_SET"),
     "dealloc":                 ("UTCATOMSWS.AND", "UTCATOMSWS.AND"),
@@ -64,13 +64,6 @@ def chip_only(section: str) -> Claim:
     return only("sm_100a", ptx="8.6", section=section) | only("sm_110a", ptx="9.0", section=section)
 
 
-def distinct_words(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Return 32-bit codes that all differ, and whose low halves differ within each 65536."""
-    index = np.arange(int(np.prod(shape)), dtype=np.uint64).reshape(shape)
-    odd, start = (np.uint64(value) for value in rng.integers(1 << 16, 1 << 32, 2))
-    return (index * (odd | np.uint64(1)) + start) & np.uint64(0xFFFFFFFF)
-
-
 # --- allocation, fences and waits: a round trip of every allocated cell through st and ld ---------------------------
 
 
@@ -78,7 +71,8 @@ def memory_fields(asked: str, params: Params) -> Params:
     """Return the template's values for the round trip: `rounds` want every column once more than there are."""
     columns = params.get("columns", 64)
     rounds = facts.COLUMNS // columns + 1 if "columns" in params else 1
-    return {"asked": asked.format(**params), "columns": columns, "cta_group": params.get("cta_group", 1), "rounds": rounds}
+    group = params.get("cta_group", 1)
+    return {"asked": asked.format(**params), "columns": columns, "cta_group": group, "rounds": rounds}
 
 
 def memory_operands(params: Params) -> tuple[Operand, ...]:
@@ -162,78 +156,6 @@ MEMORY = (
 )
 
 # --- ld and st: each shape against rows moved by 32x32b ---------------------------------------------------------------
-
-
-def repeat(params: Params) -> int:
-    """Return the repeat factor: 8 of `x8`."""
-    return int(params["num"].removeprefix("x"))
-
-
-@dataclass(frozen=True)
-class Transfer:
-    """The kernel of one direction, `ld` or `st`; with `slots` 2 a register holds 16 bits of two adjacent cells.
-
-    Odd trials take the upper 16 lanes of each warp, where the shape has only 16.
-    """
-
-    asked: str
-    slots: int = 1
-
-    def registers(self, params: Params) -> int:
-        """Return the registers of a thread that the instruction names."""
-        return facts.MOVEMENTS[params["shape"]].registers * repeat(params)
-
-    def width(self, params: Params) -> int:
-        """Return the columns that the kernel fills or reads back, which it does in eights."""
-        return max(8, facts.columns_touched(params["shape"], repeat(params), self.slots))
-
-    def fields(self, params: Params) -> Params:
-        """Return the template's values and the parts of the instruction's text."""
-        shape, registers, width = params["shape"], self.registers(params), self.width(params)
-        split = facts.split_offset(shape, repeat(params), self.slots)
-        return {
-            "asked": self.asked,
-            "cta_group": 1,
-            "held": "out" if self.asked == "ld" else "data",
-            "registers": registers,
-            "width": width,
-            "columns": next(count for count in facts.ALLOCATIONS if count >= width),
-            "half": shape != "32x32b",
-            "mask": "0xffff" if self.slots == 2 else "0xffffffff",
-            "R": "{" + ", ".join(f"r{i}" for i in range(registers)) + "}",
-            "split": f", {split}" if shape == "16x32bx2" else "",
-        }
-
-    def operands(self, params: Params) -> tuple[Operand, ...]:
-        """Return the cells filled beforehand, row by row, then the registers (in or out) and the cells read back."""
-        cells, held = (2, facts.LANES, self.width(params)), (2, facts.LANES, self.registers(params))
-        rows_in = Buffer("rows", "in", "b32", cells)
-        if self.asked == "ld":
-            return rows_in, Buffer("out", "out", "b32", held)
-        return rows_in, Buffer("data", "in", "b32", held), Buffer("out", "out", "b32", cells)
-
-    def inputs(self, params: Params, rng: np.random.Generator) -> Arrays:
-        """Return distinct words for all cells and, for st, all registers."""
-        return {o.name: distinct_words(rng, o.shape) for o in self.operands(params) if o.role == "in"}
-
-    def cells(self, params: Params) -> tuple[np.ndarray, ...]:
-        """Return trial, lane and column of the cells of each register slot, as (trials, 128, registers, slots)."""
-        layout = facts.movement(params["shape"], repeat(params), self.slots)
-        trial = np.arange(2).reshape(2, 1, 1, 1, 1)
-        warp = np.arange(4).reshape(1, 4, 1, 1, 1)
-        lane = 32 * warp + layout.row.swapaxes(0, 1) + (16 * trial if params["shape"] != "32x32b" else 0)
-        index = np.broadcast_arrays(trial, lane, layout.column.swapaxes(0, 1))
-        return tuple(part.reshape(2, facts.LANES, self.registers(params), self.slots) for part in index)
-
-    def oracle(self, params: Params, arrays: Arrays) -> Arrays:
-        """Return what the registers hold after ld, or the cells after st."""
-        bits = np.uint64(32 // self.slots)
-        mask, shifts = (np.uint64(1) << bits) - np.uint64(1), np.arange(self.slots, dtype=np.uint64) * bits
-        cells = arrays["rows"] & mask
-        if self.asked == "ld":
-            return {"out": np.bitwise_or.reduce(cells[self.cells(params)] << shifts, axis=-1)}
-        cells[self.cells(params)] = arrays["data"][..., np.newaxis] >> shifts & mask
-        return {"out": cells}
 
 
 SHAPES = tuple({"shape": shape, "num": f"x{num}"} for shape in facts.MOVEMENTS for num in facts.counts(shape))

@@ -6,18 +6,24 @@ targets, not restricted to them; how a target realizes it is the realization's t
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from suite import Buffer, Claim, Launch, Operand, Probe, TensorMap, family, only, rows, since
 from suite.probe import Arrays, Params
 from suite.tma_oracle import (
     DONE,
+    GEOMETRY,
+    SPAN,
     Extent,
     bounding_box,
+    box_of,
+    corner_of,
     distinct,
     element,
+    even_bytes,
     itemsize,
-    nonzero_bytes,
     padded_strides,
     prefilled,
     storage,
@@ -34,32 +40,13 @@ BULK_FROM, BULK_TO = 48, 144  # offsets in bytes of a bulk copy: multiples of 16
 TENSOR_TO = 1024  # where a box lies in shared memory: a boundary of every swizzle pattern
 GUARD = 112  # bytes of a window after the copy
 
-# The `native` opcodes below are those that ptxas 13.0.88 (sm_90a) and 13.5.37 (sm_90, 90a, 100a) write, read with nvdisasm.
-# On sm_120a and 121a a copy to `.shared::cluster` is a plain one beside a call; the kernel chooses between them as it runs.
-
-# Tensors by rank, in elements, fastest first: no two extents of a tensor or of a box are equal.
-#   rank  tensor          box              a corner inside
-GEOMETRY: dict[int, tuple[Extent, Extent, Extent]] = {
-    1: ((200,), (64,), (41,)),
-    2: ((160, 24), (32, 10), (19, 3)),
-    3: ((48, 9, 6), (16, 4, 3), (7, 2, 1)),
-    4: ((40, 7, 5, 6), (16, 3, 2, 4), (9, 2, 3, 1)),
-    5: ((16, 4, 3, 5, 6), (8, 3, 2, 4, 5), (5, 1, 1, 1, 1)),
-}
-SPAN = {"32B": 32, "64B": 64, "128B": 128}  # bytes of a swizzled box's fastest dimension. Source: PTX ISA 9.3, 5.5.7
+# The `native` opcodes below are those that ptxas 13.0.88 (sm_90a) and 13.5.37 (sm_90, 90a, 100a) write, by nvdisasm.
+# On sm_120a and 121a a copy to `.shared::cluster` is a plain one beside a call, between which the kernel chooses.
 
 
-def _since_hopper(params: Params, section: str) -> Claim:
+def _since_hopper(section: str, params: Params) -> Claim:
     """Claim sm_90 and later; `.shared::cta` as destination came with PTX ISA 8.6."""
     return since("sm_90", ptx="8.6" if params.get("space") == "cta" else "8.0", section=section)
-
-
-def _bulk_claim(params: Params) -> Claim:
-    return _since_hopper(params, BULK)
-
-
-def _tensor_claim(params: Params) -> Claim:
-    return _since_hopper(params, TENSOR)
 
 
 def _cta_group_claim(params: Params) -> Claim:
@@ -98,9 +85,6 @@ def _done(params: Params) -> np.ndarray:
     return np.full(_ctas(params), DONE, dtype=np.uint32)
 
 
-# --- bulk -------------------------------------------------------------------------------------------------------------
-
-
 def _bulk_window(params: Params) -> int:
     return BULK_TO + int(params["bytes"]) + GUARD
 
@@ -114,7 +98,7 @@ def _bulk_load_operands(params: Params) -> tuple[Operand, ...]:
 
 
 def _bulk_load_inputs(params: Params, rng: np.random.Generator) -> Arrays:
-    source = nonzero_bytes(BULK_FROM + params["bytes"] + GUARD)
+    source = even_bytes(BULK_FROM + params["bytes"] + GUARD)
     return {"src": source, "members": np.array([_mask(params)], dtype=np.uint32)}
 
 
@@ -135,7 +119,7 @@ def _bulk_load(form: str, opcode: str, arguments: str, native: str, table: tuple
         opcode=opcode,
         arguments=arguments,
         rows=table,
-        claim=_bulk_claim,
+        claim=partial(_since_hopper, BULK),
         template="tma_load.ptx.j2",
         native=lambda params: (native,),
         operands=_bulk_load_operands,
@@ -151,7 +135,7 @@ def _bulk_store_operands(params: Params) -> tuple[Operand, ...]:
 
 
 def _bulk_store_inputs(params: Params, rng: np.random.Generator) -> Arrays:
-    return {"out": prefilled(1, _bulk_window(params))[0], "src": nonzero_bytes(params["bytes"])}
+    return {"out": prefilled(1, _bulk_window(params))[0], "src": even_bytes(params["bytes"])}
 
 
 def _bulk_store_oracle(params: Params, arrays: Arrays) -> Arrays:
@@ -165,7 +149,7 @@ BULK_STORE = Probe(
     opcode="cp.async.bulk.global.shared::cta.bulk_group",
     arguments="[%to], [%base], {bytes}",
     rows=rows("bytes", (16,), (272,), (8192,)),
-    claim=_bulk_claim,
+    claim=partial(_since_hopper, BULK),
     template="tma_store.ptx.j2",
     native=lambda params: ("UBLKCP.G.S",),
     operands=_bulk_store_operands,
@@ -194,7 +178,7 @@ EXCHANGE = Probe(
     opcode="cp.async.bulk.shared::cluster.shared::cta." + MBARRIER,
     arguments="[%dst], [%src], {bytes}, [%remote]",
     rows=rows("bytes", (16,), (272,), (4096,)),
-    claim=_bulk_claim,
+    claim=partial(_since_hopper, BULK),
     template="tma_exchange.ptx.j2",
     native=lambda params: ("UBLKCP.S.S",),
     operands=lambda params: _window_outputs({"cluster": 2}, "b8", _exchange_fields(params)["window"]),
@@ -204,29 +188,17 @@ EXCHANGE = Probe(
     fields=_exchange_fields,
 )
 
-# --- tensor -----------------------------------------------------------------------------------------------------------
-
-
-def _box(params: Params) -> Extent:
-    """Return the box: the rank's own, or as wide as the swizzle's span."""
-    box = GEOMETRY[params["dim"]][1]
-    span = SPAN.get(params.get("swizzle", "none"))
-    return (span // itemsize(_fmt(params)), *box[1:]) if span else box
-
 
 def _fmt(params: Params) -> str:
     return str(params.get("fmt", "f16"))
 
 
+def _box(params: Params) -> Extent:
+    return box_of(params["dim"], _fmt(params), params.get("swizzle", "none"))
+
+
 def _corner(params: Params) -> Extent:
-    """Return where the box begins: inside, over the lower or upper edge of every dimension, or beyond them."""
-    dims, _, inside = GEOMETRY[params["dim"]]
-    at, box = params.get("at", "inside"), _box(params)
-    if at == "inside":
-        return inside
-    if at == "low":
-        return tuple(-(size // 4 + 1) for size in box)
-    return dims if at == "beyond" else tuple(extent - (size // 4 + 1) for extent, size in zip(dims, box, strict=True))
+    return corner_of(params["dim"], _box(params), params.get("at", "inside"))
 
 
 def _box_bytes(params: Params) -> int:
@@ -338,7 +310,7 @@ def _tensor_load(form: str, extra: str, arguments: str, native: str, table: tupl
         opcode=f"cp.async.bulk.tensor.{{dim}}d.shared::{space}.global.tile.{MBARRIER}{extra}",
         arguments="[%dst], [%map, {coordinates}], [%mbar]" + arguments,
         rows=table,
-        claim=_cta_group_claim if "group" in table[0] else _tensor_claim,
+        claim=_cta_group_claim if "group" in table[0] else partial(_since_hopper, TENSOR),
         template="tma_load.ptx.j2",
         native=lambda params: (f"UTMALDG.{params['dim']}D{native}" + (".2CTA" if params.get("group") == 2 else ""),),
         operands=_tensor_load_operands,
@@ -361,7 +333,7 @@ TENSOR_STORE = Probe(
         (2, "f32", "inside", "none"),
         (2, "f16", "inside", "128B"),
     ),
-    claim=_tensor_claim,
+    claim=partial(_since_hopper, TENSOR),
     template="tma_store.ptx.j2",
     native=lambda params: (f"UTMASTG.{params['dim']}D",),
     operands=_tensor_store_operands,
@@ -370,8 +342,6 @@ TENSOR_STORE = Probe(
     launch=_launch,
     fields=_tensor_fields,
 )
-
-# --- the table --------------------------------------------------------------------------------------------------------
 
 # Clusters and the CTAs that receive; CTA 0 issues, also where it does not receive.
 MASKS = ((2, "0x3"), (2, "0x1"), (2, "0x2"), (4, "0xf"), (4, "0x5"), (4, "0xa"), (8, "0xff"), (8, "0x96"))

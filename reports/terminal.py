@@ -1,27 +1,38 @@
-"""The matrix on a terminal: a table a family, the counts, and what was not asked."""
+"""The matrix on a terminal: a table a form, the counts by family and target, and what was not asked."""
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from reports.cells import Cell
 from reports.matrix import LEGEND, Grid, cell_text, grids, validation_text
-from suite.model import WORDS
+from suite.model import REALIZATIONS, WORDS
 
+if TYPE_CHECKING:  # where bundles run, only numpy and cuda-python are installed
+    from rich.table import Table
+
+PIPE_WIDTH = 200  # columns of a log or pipe, which does not wrap
 _STYLES = {"●": "green", "◐": "cyan", "✗": "dim", "?": "red", "⊘": "red", "‼": "red", "∞": "red", "≠": "red"}
+
+Row = tuple[str, tuple[Cell | None, ...]]
 
 
 def show(cells: Sequence[Cell]) -> None:
-    """Print a table a family, then the summary by family, then the legend."""
+    """Print a table a form, then the summary by family and target, then the legend."""
     try:
         from rich.console import Console
-    except ImportError:  # only numpy and cuda-python are installed where bundles run
+    except ImportError:
         print(plain_summary(cells))
         return
-    console = Console(highlight=False)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
+    console = Console(highlight=False, width=width)
     for grid in grids(cells):
-        console.print(_table(grid))
+        for form, rows in _forms(grid).items():
+            console.print(_table(grid, form, rows))
     console.print(_summary(cells))
     console.print(LEGEND, style="dim")
 
@@ -37,33 +48,52 @@ def not_asked_lines(not_asked: Mapping[tuple[str, str], int]) -> list[str]:
     return [f"{stage}: {count} cases not run: {reason}" for (stage, reason), count in sorted(not_asked.items())]
 
 
-def _table(grid: Grid) -> object:
-    from rich.table import Table
-
-    table = Table(title=f"{grid.family} ({len(grid.rows)} cases)", title_justify="left", pad_edge=False)
-    table.add_column("case", overflow="fold")
-    for name in grid.columns:
-        table.add_column(name, no_wrap=True)
-    table.add_column("validated", no_wrap=True)
+def _forms(grid: Grid) -> dict[str, list[Row]]:
+    forms: dict[str, list[Row]] = {}
     for case, cells in grid.rows:
+        forms.setdefault(case.partition(":")[0], []).append((case, cells))
+    return forms
+
+
+def _parameters(case: str) -> dict[str, str]:
+    """Return the parameters that a case's id spells."""
+    return dict(part.split("=", 1) for part in case.partition(":")[2].split(",") if part)
+
+
+def _table(grid: Grid, form: str, rows: Sequence[Row]) -> Table:
+    """Return a form's table: what all its cases share in the title, what varies in columns of its own."""
+    parameters = [_parameters(case) for case, _ in rows]
+    varying = [name for name in parameters[0] if len({p.get(name) for p in parameters}) > 1]
+    shared = " ".join(f"{name}={value}" for name, value in parameters[0].items() if name not in varying)
+    table = _plain_table(f"{form}  {shared}  ({len(rows)} cases)", [*varying, *grid.columns, "validated"])
+    for (_, cells), values in zip(rows, parameters, strict=True):
         texts = [cell_text(cell) for cell in cells]
-        styled = [f"[{_STYLES.get(text[:1], 'default')}]{text}[/]" if text else "" for text in texts]
-        table.add_row(case.removeprefix(f"{grid.family}."), *styled, validation_text(cells))
+        styled = [f"[{_STYLES[text[0]]}]{text}[/]" if text else "" for text in texts]
+        table.add_row(*(values.get(name, "") for name in varying), *styled, validation_text(cells))
     return table
 
 
-def _summary(cells: Sequence[Cell]) -> object:
+def _summary(cells: Sequence[Cell]) -> Table:
+    """Return the counts by family and target; words that nothing shows have no column."""
+    groups = {key: _counts(cells, key) for key in dict.fromkeys((c.seen.family, c.seen.target) for c in cells)}
+    names = [n for n in (*WORDS, *REALIZATIONS, "disagrees", "waived") if any(group[n] for group in groups.values())]
+    table = _plain_table("by family and target", ["family", "target", "cases", *names])
+    for (family, target), group in groups.items():
+        table.add_row(family, target, str(group["cases"]), *(str(group[name] or "") for name in names))
+    return table
+
+
+def _counts(cells: Sequence[Cell], key: tuple[str, str]) -> Counter[Any]:
+    group = [c.seen for c in cells if (c.seen.family, c.seen.target) == key]
+    words = Counter[Any](value for seen in group for value in (seen.word, seen.realization, seen.agreement))
+    return words + Counter(cases=len(group))
+
+
+def _plain_table(title: str, columns: Sequence[str]) -> Table:
+    from rich import box
     from rich.table import Table
 
-    table = Table(title="by family and target", title_justify="left", pad_edge=False)
-    for name in ("family", "target", "cases", *WORDS, "native", "emulated", "call", "elided", "disagrees", "waived"):
-        table.add_column(name, justify="left" if name in ("family", "target") else "right")
-    for family, target in dict.fromkeys((c.seen.family, c.seen.target) for c in cells):
-        group = [c.seen for c in cells if (c.seen.family, c.seen.target) == (family, target)]
-        words = Counter(seen.word for seen in group)
-        means = Counter(seen.realization for seen in group)
-        ends = Counter(seen.agreement for seen in group)
-        counts = [*(words[w] for w in WORDS), *(means[m] for m in ("native", "emulated", "call", "elided"))]
-        figures = [str(n or "") for n in (len(group), *counts, ends["disagrees"], ends["waived"])]
-        table.add_row(family, target, *figures)
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        table.add_column(name, no_wrap=True)
     return table

@@ -101,9 +101,10 @@ def layout(case: Case) -> dict[str, Place]:
 def poisoned(image: bytes, outputs: tuple[tuple[int, int], ...], run: int) -> Bytes:
     """Return the arena as it stands before a run, 0 or 1: a fresh copy of the image with every output poisoned."""
     arena = np.frombuffer(image, dtype=np.uint8).copy()
-    word = np.frombuffer(POISONS[run].to_bytes(2, "little"), dtype=np.uint8)
+    low, high = POISONS[run].to_bytes(2, "little")
     for offset, size in outputs:
-        arena[offset : offset + size] = np.resize(word, size)
+        arena[offset : offset + size : 2] = low
+        arena[offset + 1 : offset + size : 2] = high
     return arena
 
 

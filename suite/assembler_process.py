@@ -24,7 +24,10 @@ class AssemblerError(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a process ended. `status` is the exit status, negative for the signal that ended it; None after a time-out."""
+    """How a process ended.
+
+    `status` is the exit status, negative for the signal that ended it, None after a time-out.
+    """
 
     status: int | None
     log: str

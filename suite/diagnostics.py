@@ -13,7 +13,7 @@ REFUSING = ("error", "fatal")
 
 @dataclass(frozen=True)
 class Message:
-    """One message of a log. `line` is the line of the PTX file, from 1; `severity` is empty for text of no known form."""
+    """One message of a log: `line` is that of the PTX file, from 1; `severity` is empty for text of no known form."""
 
     severity: str
     text: str
@@ -27,48 +27,51 @@ class Message:
 
 # Programs and libraries print `ptxas FILE, line N; error   : TEXT` or, where no line is known, `ptxas error   : TEXT`;
 # nvJitLink's finalizer leaves the program out. Source: logs of ptxas 12.0.76 to 13.5.37 and nvJitLink 13.5.37.
-_MESSAGE = re.compile(r"(?:\w+ )?(?:[^;]*, line (?P<line>\d+); )?(?P<severity>error|fatal|warning|info)\s*: (?P<text>.*)")
+_MESSAGE = re.compile(
+    r"(?:\w+ )?(?:[^;]*, line (?P<line>\d+); )?(?P<severity>error|fatal|warning|info)\s*: (?P<text>.*)"
+)
 
 # Lines that only sum up the messages before them.
-_SUMMARY = re.compile(r".*Ptx assembly aborted due to errors|ERROR (?:NVJITLINK_ERROR_\w+|\d+): .*|driver fatal +: refused: .*")
+_SUMMARY = re.compile(r".*Ptx assembly aborted due to errors|ERROR (?:NVJITLINK_ERROR_\w+|\d+): .*")
 
-# Classes by text, the first that matches wins. `…` wordings differ by release; the second column says from where one
-# is. Source: logs and message tables of ptxas 12.0.76, 12.4.131, 12.8.93, 13.0.88, 13.1.80 and 13.5.37.
+# Classes by text, the first that matches wins. Wordings differ by release: what a new ptxas says is not supported or
+# requires something, an old one does not know. Source: logs of ptxas 12.0.76, 12.4.131, 12.8.93, 13.0.88, 13.1.80 and
+# 13.5.37, and the table of messages within the last.
 _TABLE = (
-    # class                    text
-    ("advisory",               r"Advisory: "),
-    ("advisory",               r"(?:\(C\d+\) )?Potential Performance Loss"),
-    ("unknown_target",         r"Unsupported \.target '"),
-    ("unknown_target",         r"Value '\w+' is not defined for option 'gpu-name'"),
-    ("unknown_target",         r"target '\w+'(?:: ERROR_UN\w+_ARCH| is not defined)"),
-    ("family_mismatch",        r"(?:PTX|Program) with \.target '[^']*' cannot be compiled (?:for|to)"),
-    ("family_mismatch",        r"SM version specified by \.target is higher than default SM version assumed"),
-    ("needs_newer_ptx",        r"PTX \.version \S+ does not support \.target"),
-    ("needs_newer_ptx",        r"Unsupported \.version "),
-    ("needs_newer_ptx",        r".*requires PTX ISA \.version \S+ or later"),
-    ("unsupported_instruction", r"Instruction '[^']*' (?:not supported on \.target|cannot be compiled for architecture)"),
-    ("unsupported_instruction", r"Instruction '[^']*' requires \.target"),
-    ("unsupported_instruction", r"Instruction '[^']*' .*is not supported (?:on \.target|starting)"),
-    ("unsupported_instruction", r"Illegal target for instruction|Unsupported instruction '[^']*' used when compiling for"),
-    ("unsupported_feature",    r"Feature '[^']*' (?:not supported on \.target|cannot be compiled for|requires \.target)"),
-    ("unsupported_feature",    r"Modifier '[^']*' .*requires \.target"),
-    ("unsupported_feature",    r"Modifier '[^']*' on instruction .* is not supported starting"),
-    ("unsupported_feature",    r"Illegal modifier '[^']*' for instruction '[^']*', for arch"),
-    ("unsupported_feature",    r"Support for feature '[^']*' is not yet implemented"),
-    ("unsupported_feature",    r"(?:Directive|Construct|Pragma|Type) .*(?:not supported on|requires \.target)"),
-    ("unknown_to_assembler",   r"Not a name of any known instruction"),
-    ("unknown_to_assembler",   r"Unknown (?:modifier|pragma|field|directive|name)"),
-    ("resource",               r"(?:Entry function|File|Function) .*uses too much"),
-    ("resource",               r".*(?:requires more registers|Insufficient registers|Register allocation failed)"),
-    ("resource",               r"Out Of Resources|Constant register limit exceeded|Code Size Limit"),
-    ("resource",               r"GMMA sequence has too many active live ranges"),
-    ("malformed",              r"Parsing error near|.*syntax error"),
-    ("malformed",              r".*[Mm]ismatch"),
-    ("malformed",              r"Un(?:expected|known symbol|defined reference)|Undefined "),
-    ("malformed",              r"(?:Illegal|Invalid|Duplicate|Missing|Inconsistent|Unsupported modifier|Geometry) ?"),
-    ("malformed",              r"Argument \d+ of|Value .* out of range|Too (?:many|few) |.* expected"),
-    ("malformed",              r"(?:Instruction|Modifier|Operation) .*requires|.*must be "),
-    ("crash",                  r"Internal (?:compiler )?error|.*core dumped|Segmentation fault"),
+    # class                      text
+    ("advisory",                 r"Advisory: "),
+    ("advisory",                 r"(?:\(C\d+\) )?Potential Performance Loss"),
+    ("unknown_target",           r"Unsupported \.target '"),
+    ("unknown_target",           r"Value '\w+' is not defined for option 'gpu-name'"),
+    ("unknown_target",           r"target '\w+'(?:: ERROR_UN\w+_ARCH| is not defined)"),
+    ("family_mismatch",          r"(?:PTX|Program) with \.target '[^']*' cannot be compiled (?:for|to)"),
+    ("family_mismatch",          r"SM version specified by \.target is higher than default SM version assumed"),
+    ("needs_newer_ptx",          r"PTX \.version \S+ does not support \.target"),
+    ("needs_newer_ptx",          r"Unsupported \.version |refused: CUDA_ERROR_UNSUPPORTED_PTX_VERSION"),
+    ("needs_newer_ptx",          r".*requires PTX ISA \.version \S+ or later"),
+    ("unsupported_instruction",  r"Instruction '[^']*' (?:not supported on \.target|cannot be compiled for)"),
+    ("unsupported_instruction",  r"Instruction '[^']*' requires \.target"),
+    ("unsupported_instruction",  r"Instruction '[^']*' .*is not supported (?:on \.target|starting)"),
+    ("unsupported_instruction",  r"Illegal target for instruction|Unsupported instruction '[^']*' used when"),
+    ("unsupported_feature",      r"Feature '[^']*' (?:not supported on|cannot be compiled for|requires \.target)"),
+    ("unsupported_feature",      r"Modifier '[^']*' .*requires \.target"),
+    ("unsupported_feature",      r"Modifier '[^']*' on instruction .* is not supported starting"),
+    ("unsupported_feature",      r"Illegal modifier '[^']*' for instruction '[^']*', for arch"),
+    ("unsupported_feature",      r"Support for feature '[^']*' is not yet implemented"),
+    ("unsupported_feature",      r"(?:Directive|Construct|Pragma|Type) .*(?:not supported on|requires \.target)"),
+    ("unknown_to_assembler",     r"Not a name of any known instruction"),
+    ("unknown_to_assembler",     r"Unknown (?:modifier|pragma|field|directive|name)"),
+    ("resource",                 r"(?:Entry function|File|Function) .*uses too much"),
+    ("resource",                 r".*(?:requires more registers|Insufficient registers|Register allocation failed)"),
+    ("resource",                 r"Out Of Resources|Constant register limit exceeded|Code Size Limit"),
+    ("resource",                 r"GMMA sequence has too many active live ranges"),
+    ("malformed",                r"Parsing error near|.*syntax error"),
+    ("malformed",                r".*[Mm]ismatch"),
+    ("malformed",                r"Un(?:expected|known symbol|defined reference)|Undefined "),
+    ("malformed",                r"(?:Illegal|Invalid|Duplicate|Missing|Inconsistent|Unsupported modifier|Geometry) ?"),
+    ("malformed",                r"Argument \d+ of|Value .* out of range|Too (?:many|few) |.* expected"),
+    ("malformed",                r"(?:Instruction|Modifier|Operation) .*requires|.*must be "),
+    ("crash",                    r"Internal (?:compiler )?error|.*core dumped|Segmentation fault"),
 )  # fmt: skip
 _CLASSES = tuple((kind, re.compile(pattern)) for kind, pattern in _TABLE)
 assert {kind for kind, _ in _TABLE} <= set(DIAGNOSTIC_CLASSES)
@@ -77,11 +80,11 @@ assert {kind for kind, _ in _TABLE} <= set(DIAGNOSTIC_CLASSES)
 def messages(log: str) -> list[Message]:
     """Return the messages of a log in order.
 
-    A line of no known form belongs to the message before it; lines that only sum up are left out.
+    An indented line of no known form belongs to the message before it; lines that only sum up are left out.
     """
     found: list[Message] = []
     for message in _lines(log):
-        if found and not message.severity:
+        if found and message.text.startswith((" ", "\t")):
             found[-1] = replace(found[-1], text=f"{found[-1].text}\n{message.text}")
         else:
             found.append(message)

@@ -1,7 +1,8 @@
-"""The driver's own JIT as a program with ptxas's contract: `python -m suite.driver_jit_cli IN -o OUT --gpu-name sm_90a`.
+"""The driver's JIT as a program with ptxas's contract: `python -m suite.driver_jit_cli IN -o OUT --gpu-name sm_90a`.
 
 The log goes to stderr, the cubin to OUT; the exit status is 255 where the driver refuses the module, 2 where it cannot
-be asked (no libcuda, no GPU). `--targets NAME… --ptx X.Y` prints those names that it takes. Source: CUDA driver API, module management, cuLinkCreate.
+be asked (no libcuda, no GPU). `--targets NAME… --ptx X.Y` prints those names that it takes. Source: CUDA driver API,
+module management, cuLinkCreate.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     linked = _link(driver, Path(options.source).read_text(), options.gpu_name)
     sys.stderr.write(linked.log)
     if not linked.cubin:
-        print(f"driver fatal   : refused: {linked.result}", file=sys.stderr)
+        sys.stderr.write("" if linked.log else f"driver fatal   : refused: {linked.result}\n")
         return REFUSED
     Path(options.output).write_bytes(linked.cubin)
     return 0

@@ -25,7 +25,7 @@ CHUNK = 16  # bytes of the 128-bit element that shared-memory layouts are writte
 
 @dataclass(frozen=True)
 class Movement:
-    """A data movement shape of tcgen05.ld and st at `.x1`: registers a thread, columns a lane, and the largest `.num`."""
+    """A shape of tcgen05.ld and st: registers a thread and columns a lane at `.x1`, and the largest `.num`."""
 
     registers: int
     columns: int
@@ -80,16 +80,6 @@ def movement(shape: str, num: int, slots: int = 1) -> Layout:
         lane, column = quad + 8 * (register // 2 % 2), 8 * (register // 4) + 2 * low + register % 2
     second = split_offset(shape, num, slots) * (thread // 16)
     return Layout(lane, column * slots + slot + second)
-
-
-def accumulator_lane(m: int) -> NDArray[np.intp]:
-    """Return the lane that holds each row of D, and of A in tensor memory, of a CTA that has `m` rows of it.
-
-    128 rows fill all lanes (layouts A and D); 64 rows take the lower half of each warp's lanes (layout F).
-    Source: 9.7.17.10.5.
-    """
-    row = np.arange(m)
-    return row if m == LANES else row % 16 + 32 * (row // 16)
 
 
 # Instruction descriptor codes of element types, by kind. Source: 9.7.17.4.2, Table 45.

@@ -23,6 +23,32 @@ DONE = 0x600D0001  # the status word of a CTA whose wait ended as it should; ptx
 # Source: PTX ISA 9.3, 5.5.7: the row of 128 bytes, modulo 2, 4 or 8, flips the chunk within it.
 SWIZZLE_BITS = {"none": 0x000, "32B": 0x080, "64B": 0x180, "128B": 0x380}
 
+SPAN = {"32B": 32, "64B": 64, "128B": 128}  # bytes of a swizzled box's fastest dimension. Source: the same
+
+# Tensors by rank: no two extents of a tensor or of a box are equal.
+GEOMETRY: dict[int, tuple[Extent, Extent, Extent]] = {
+    # rank  tensor        box              a corner inside
+    1: ((200,), (64,), (41,)),
+    2: ((160, 24), (32, 10), (19, 3)),
+    3: ((48, 9, 6), (16, 4, 3), (7, 2, 1)),
+    4: ((40, 7, 5, 6), (16, 3, 2, 4), (9, 2, 3, 1)),
+    5: ((16, 4, 3, 5, 6), (8, 3, 2, 4, 5), (5, 1, 1, 1, 1)),
+}
+
+
+def box_of(rank: int, fmt: str, swizzle: str) -> Extent:
+    """Return the rank's box, as wide as the span of the swizzle if there is one."""
+    box = GEOMETRY[rank][1]
+    return box if swizzle == "none" else (SPAN[swizzle] // itemsize(fmt), *box[1:])
+
+
+def corner_of(rank: int, box: Extent, at: str) -> Extent:
+    """Return where the box begins: `inside`, over the `low` or `high` edge of every dimension, or `beyond` them all."""
+    dims, _, inside = GEOMETRY[rank]
+    over = tuple(size // 4 + 1 for size in box)
+    high = tuple(extent - size + cut for extent, size, cut in zip(dims, box, over, strict=True))
+    return {"inside": inside, "low": tuple(-cut for cut in over), "high": high, "beyond": dims}[at]
+
 
 def itemsize(fmt: str) -> int:
     """Return the bytes of an element of that format."""
@@ -35,28 +61,28 @@ def element(fmt: str) -> np.dtype[np.unsignedinteger]:
 
 
 def distinct(fmt: str, count: int) -> Array:
-    """Return `count` nonzero codes: all different from 16 bits on (f32: between 1 and 2), hashed by position in 8 bits.
+    """Return `count` even nonzero codes: all different from 16 bits on (f32: from 1 up), hashed by position in 8 bits.
 
     Raises `ValueError` where 16 bits cannot tell so many finite elements apart.
     """
     index = np.arange(count)
     if itemsize(fmt) == 1:
-        return np.asarray((index * 0x9E3779B1 % 2**32 >> 13) % 255 + 1, dtype=element(fmt))
-    if itemsize(fmt) == 2 and count >= 0x7C00:
-        raise ValueError(f"{fmt} has no {count} different finite positive codes")
-    return np.asarray(index + (1 if itemsize(fmt) == 2 else 0x3F800000), dtype=element(fmt))
+        return np.asarray((index * 0x9E3779B1 % 2**32 >> 13) % 127 * 2 + 2, dtype=element(fmt))
+    if itemsize(fmt) == 2 and count >= 0x7C00 // 2:
+        raise ValueError(f"{fmt} has no {count} different even finite codes")
+    return np.asarray(2 * index + (2 if itemsize(fmt) == 2 else 0x3F800000), dtype=element(fmt))
 
 
-def nonzero_bytes(count: int) -> NDArray[np.uint8]:
-    """Return `count` bytes, none of them 0, in pairs of which no two are equal; at most 2 * 255 * 255."""
+def even_bytes(count: int) -> NDArray[np.uint8]:
+    """Return `count` even bytes, none of them 0, in pairs of which no two are equal; at most 2 * 127 * 127."""
     pair = np.arange(-(-count // 2))
-    return np.stack([pair % 255 + 1, pair // 255 + 1], axis=-1).astype(np.uint8).reshape(-1)[:count]
+    return np.stack([pair % 127 * 2 + 2, pair // 127 * 2 + 2], axis=-1).astype(np.uint8).reshape(-1)[:count]
 
 
 def prefilled(ctas: int, size: int) -> NDArray[np.uint8]:
-    """Return (ctas, size): what each CTA's window of at most 65,536 bytes holds before the copy, no byte of it 0."""
+    """Return (ctas, size): what each CTA's window of at most 65,536 bytes holds before the copy, every byte odd."""
     word = np.arange(size // 4)
-    words = 0xA5010101 + (np.arange(ctas)[:, None] << 16) + (word % 128 << 1) + (word // 128 << 9)
+    words = 0xA5010101 + (np.arange(ctas)[:, None] << 17) + (word % 128 << 1) + (word // 128 << 9)
     return np.ascontiguousarray(words.astype("<u4")).view(np.uint8)
 
 

@@ -13,7 +13,7 @@ from suite import arena, catalogue
 from suite.claims import since
 from suite.model import GpuResult, Job, TensorMapSpec
 from suite.operands import Buffer, Operand, TensorMap
-from suite.probe import Case, Launch, Probe
+from suite.probe import Arrays, Case, Launch, Probe
 
 ROLES = ("in", "out", "inout")
 WIDTHS = {"u8": 8, "b16": 16, "u32": 32, "b64": 64}
@@ -46,7 +46,7 @@ def clean(job: Job) -> tuple[bytes, ...]:
 
 
 THREE = make_case(Buffer("a", "in", "u32", (5,)), Buffer("d", "out", "f32", (3, 7)), Buffer("c", "inout", "b16", (9,)))
-INPUTS = {"a": np.arange(1, 6, dtype=np.uint32), "c": np.arange(100, 109, dtype=np.uint16)}
+INPUTS: Arrays = {"a": np.arange(1, 6, dtype=np.uint32), "c": np.arange(100, 109, dtype=np.uint16)}
 
 buffers = st.lists(
     st.tuples(

@@ -98,7 +98,7 @@ def test_a_good_run_starts_one_child_and_returns_results_in_order(start: Start, 
 )
 @pytest.mark.parametrize("place", [0, 70, 139])
 def test_a_fault_is_its_own_cases_and_the_neighbours_keep_their_results(
-    start: Start, state: Path, kernel: str, expected: tuple[str, str, str], restarts: int, place: int
+    start: Start, state: Path, kernel: str, expected: tuple[str, str, str], restarts: int, *, place: int
 ) -> None:
     jobs = [make(f"case{i}", kernel if i == place else "a") for i in range(140)]
     with start() as gpu:
@@ -174,7 +174,7 @@ def test_frames_larger_than_a_pipe_pass_both_ways(start: Start) -> None:
 
 
 def test_a_sick_gpu_yields_neither_the_culprit_nor_anything_after_it(start: Start) -> None:
-    seen = []
+    seen: list[str] = []
     with start(1) as gpu, pytest.raises(GpuUnhealthy, match="canary failed in a fresh process: sick"):
         seen.extend(result.case for result in gpu.run([make("good"), make("bad", "fault"), make("next")], MODULES))
     assert seen == ["good"]
@@ -218,7 +218,7 @@ def test_children_that_die_between_jobs_blame_nobody_and_end_the_run(start: Star
 
 
 def test_a_mistake_of_ours_is_no_cell(start: Start, capfd: pytest.CaptureFixture[str]) -> None:
-    seen = []
+    seen: list[str] = []
     with start() as gpu, pytest.raises(GpuChildError, match="exit 1"):
         seen.extend(r.case for r in gpu.run([make("good"), make("bad", "broken"), make("next")], MODULES))
     assert seen == ["good"]

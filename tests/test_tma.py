@@ -94,7 +94,7 @@ def test_tensor_maps_keep_the_limits_of_the_driver(case: Case) -> None:
     assert all(stride >= extent for stride, extent in zip(entry.strides, extents, strict=False))
     assert all(1 <= box <= 256 for box in entry.box)
     assert size * entry.box[0] % 16 == 0
-    assert size * entry.box[0] <= tma.SPAN.get(entry.swizzle, math.inf)
+    assert size * entry.box[0] <= tma_oracle.SPAN.get(entry.swizzle, math.inf)
     described = next(operand for operand in case.operands if operand.name == entry.over)
     assert extents[-1] <= described.nbytes
 
@@ -128,7 +128,7 @@ def box_elements(case: Case) -> list[tuple[int, int | None]]:
 def mark(cta: int, offset: int) -> int:
     """Return the byte that a window holds before the copy."""
     word = offset // 4
-    return (2 * (word % 128) + 1, 2 * (word // 128) + 1, cta + 1, 0xA5)[offset % 4]
+    return (2 * (word % 128) + 1, 2 * (word // 128) + 1, 2 * cta + 1, 0xA5)[offset % 4]
 
 
 def raw(case: Case, name: str, codes: np.ndarray) -> list[int]:
@@ -233,6 +233,8 @@ def test_a_wrong_corner_box_or_stride_would_be_seen(case: Case) -> None:
     for axis in range(len(corner)):
         moved = tuple(c + (i == axis) for i, c in enumerate(corner))
         assert not np.array_equal(faulty(case, {"corner": moved}), right)
+    if case.params["at"] != "inside":  # a clipped box may look the same
+        return
     for axis in range(len(entry.strides)):
         bent = tuple(s - 16 * (i == axis) for i, s in enumerate(entry.strides))
         assert not np.array_equal(faulty(case, {"strides": bent}), right)
@@ -250,9 +252,9 @@ def test_missing_fill_would_be_seen() -> None:
         assert outside
         image = raw(case, "out", kernels.expected(case)["out"])
         assert all(image[tma.TENSOR_TO + place] == 0 for place in outside)
-        assert all(verify.inputs(case)["src"])
+        assert verify.inputs(case)["src"].all()
         before = tma_oracle.prefilled(1, len(image))[0]
-        assert all(before)
+        assert before.all()
 
 
 @pytest.mark.parametrize("form", ["bulk_multicast", "tensor_multicast"])
@@ -274,8 +276,7 @@ def test_an_unwritten_element_and_an_overrun_would_be_seen(case: Case) -> None:
     touched = np.flatnonzero(right != before)
     arrived = sorted({offset // size for offset, _ in loaded(case)})
     if 1 & int(case.params.get("mask", "0x1"), 16):
-        assert set(touched.tolist()) <= set(arrived)
-        assert len(touched) >= 0.98 * len(arrived)  # 8-bit codes may meet the content before by chance
+        assert touched.tolist() == arrived
     else:
         assert touched.size == 0
     assert arrived[0] > 0
@@ -284,10 +285,10 @@ def test_an_unwritten_element_and_an_overrun_would_be_seen(case: Case) -> None:
 
 def test_codes_tell_elements_apart() -> None:
     for fmt in ("f16", "f32"):
-        assert len(set(tma_oracle.distinct(fmt, 20000).tolist())) == 20000
+        assert len(set(tma_oracle.distinct(fmt, 15000).tolist())) == 15000
     hashed = tma_oracle.distinct("u8", 176 * 24)
     assert hashed.min() > 0
     for shift in range(1, 1000):
         assert not np.array_equal(hashed[shift : shift + 32], hashed[:32])
-    with pytest.raises(ValueError, match="no 31744 different"):
-        tma_oracle.distinct("f16", 0x7C00)
+    with pytest.raises(ValueError, match="no 15872 different"):
+        tma_oracle.distinct("f16", 0x3E00)
