@@ -11,7 +11,7 @@ from itertools import accumulate
 from suite.diagnostics import Message, classify
 from suite.model import Diagnostic, Kernel
 
-_LINE_IN_TEXT = re.compile(r"(?<=\b[ai][tn] line )\d+")
+_LINE_IN_TEXT = re.compile(r"(?<=\bline )\d+")  # "injected in around line 9 by compiler", of the file
 _WORD = re.compile(r"[\w$]+")
 
 
@@ -82,6 +82,7 @@ class _Owners:
     def diagnostic(self, message: Message, index: int) -> Diagnostic:
         """Return the message as one about kernel `index` alone."""
         before = self._starts[index]
-        line = None if message.line is None else message.line - 1 - before
+        spoken = _LINE_IN_TEXT.search(message.text)
+        line = message.line or (int(spoken[0]) if spoken else None)
         text = _LINE_IN_TEXT.sub(lambda match: str(int(match[0]) - before + self._header), message.text)
-        return Diagnostic(classify(message.text), message.severity, text, line)
+        return Diagnostic(classify(message.text), message.severity, text, None if line is None else line - 1 - before)

@@ -40,7 +40,7 @@ _SUMMARY = re.compile(r".*Ptx assembly aborted due to errors|ERROR (?:NVJITLINK_
 _TABLE = (
     # class                      text
     ("advisory",                 r"Advisory: "),
-    ("advisory",                 r"(?:\(C\d+\) )?Potential Performance Loss"),
+    ("advisory",                 r"\(C\d+\) |Potential Performance Loss"),
     ("unknown_target",           r"Unsupported \.target '"),
     ("unknown_target",           r"Value '\w+' is not defined for option 'gpu-name'"),
     ("unknown_target",           r"target '\w+'(?:: ERROR_UN\w+_ARCH| is not defined)"),

@@ -11,13 +11,14 @@ import tempfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
-
-from elftools.elf.elffile import ELFFile
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from suite.errors import UsageError
 from suite.model import Sass
 from suite.places import candidates
+
+if TYPE_CHECKING:
+    from elftools.elf.elffile import ELFFile
 
 SECONDS = 120.0  # nvdisasm takes 0.3 s, and 1 ms a kernel
 
@@ -36,6 +37,12 @@ _SIZED, _REGISTER_COUNT = 0x04, 0x2F  # .nv.info: a record with a size; EIATTR_R
 
 class DisassemblerError(Exception):
     """An nvdisasm that does not read a cubin; never a result."""
+
+
+def _elf(stream: BinaryIO) -> ELFFile:
+    from elftools.elf.elffile import ELFFile  # not where bundles run, which are disassembled already
+
+    return ELFFile(stream)
 
 
 def disassemble(cubin: bytes) -> dict[str, Sass]:
@@ -57,7 +64,7 @@ def cubin_header(cubin: bytes) -> dict[str, Any]:
     a thread and the static shared memory in bytes, by function.
     """
     with io.BytesIO(cubin) as stream:
-        elf = ELFFile(stream)
+        elf = _elf(stream)
         flags, abi = elf["e_flags"], elf["e_ident"]["EI_ABIVERSION"]
         facts = {"machine": elf["e_machine"], "flags": f"{flags:#x}", "abi": abi, "sm": _sm(flags, abi)}
         return {**facts, "kernels": {name: _resources(elf, name, count) for name, count in _registers(elf)}}
@@ -118,7 +125,7 @@ def _call_graph(cubin: bytes) -> dict[str, frozenset[str]]:
     """Return the functions that each function calls, as the section .nv.callgraph of symbol pairs has it."""
     calls: dict[str, set[str]] = {}
     with io.BytesIO(cubin) as stream:
-        elf = ELFFile(stream)
+        elf = _elf(stream)
         pairs, symbols = _section(elf, ".nv.callgraph"), _Symbols(elf)
         for caller, callee in struct.iter_unpack("<II", pairs):
             if caller and callee < _CALL_OF_NOTHING:

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import platformdirs
-
 CACHE_VARIABLE = "PTXPROOF_TOOLCHAINS"
 
 # Layouts in which a wheel unpacks a program. Source: the wheels nvidia-cuda-nvcc 13.x, nvidia-cuda-nvcc-cu12, triton.
@@ -33,6 +31,8 @@ def candidates(program: str) -> list[tuple[Path, str]]:
 
 def cache_folder() -> Path:
     """Return the folder of further toolchains, one a subfolder: $PTXPROOF_TOOLCHAINS or the user's cache."""
+    import platformdirs  # not where bundles run, which need no toolchain
+
     named = os.environ.get(CACHE_VARIABLE)
     return Path(named) if named else Path(platformdirs.user_cache_dir("ptxproof")) / "toolchains"
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from suite.model import Realization, Sass
-from suite.opcodes import matches
+from suite.opcodes import GUARDS, matches
 
 
 def realize(armed: Sass, scaffold: Sass, native: Sequence[str]) -> Realization:
@@ -23,7 +23,7 @@ def realize(armed: Sass, scaffold: Sass, native: Sequence[str]) -> Realization:
 
 
 def _word(opcodes: dict[str, int], routines: dict[str, int], native: Sequence[str]) -> str:
-    if routines:
+    if any(not name.startswith(GUARDS) for name in routines):
         return "call"
     if any(matches(pattern, opcode) for pattern in native for opcode in opcodes):
         return "native"

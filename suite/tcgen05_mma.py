@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from suite.exact import digit_planes, exact_integers, one_hot, plane_count
+from suite.exact import digit_planes, exact_integers, one_hot, plane_count, random_multiplicand
 from suite.operands import Buffer, Operand
 from suite.probe import Arrays
 from suite.tcgen05 import (
@@ -26,7 +26,6 @@ from suite.tcgen05 import (
     tensor_rows,
 )
 
-LIMITS = {"s8": 127, "u8": 255}  # magnitudes of random elements; those of floats keep every sum exact in f16
 RANDOM_TRIALS = 3  # of these the second does not take D in
 
 
@@ -136,8 +135,8 @@ def operands(case: Product) -> tuple[Operand, ...]:
 def inputs(case: Product, rng: np.random.Generator) -> Arrays:
     """Return random trials, one of them with D to be ignored, and planes that name each element of A, B and D."""
     (m, n, k), (dtype, atype, btype), trials = case.mnk, case.types, trial_count(case)
-    a = exact_integers(rng, atype, (trials, m, k), LIMITS.get(atype, 4))
-    b = exact_integers(rng, btype, (trials, n, k), LIMITS.get(btype, 4))
+    a = random_multiplicand(rng, atype, (trials, m, k))
+    b = random_multiplicand(rng, btype, (trials, n, k))
     c = exact_integers(rng, dtype, (trials, m, n), 900)
     flags = np.ones(trials, dtype=np.uint64)
     flags[1] = 0
@@ -153,7 +152,7 @@ def inputs(case: Product, rng: np.random.Generator) -> Arrays:
 
 
 def oracle(arrays: Arrays) -> Arrays:
-    """D = A * B + D where the flag is set, else A * B; every sum is exact in float64 as in the accumulator."""
+    """D = A * B + D where the flag is set, else A * B; every sum is exact in float64 as in the accumulator, and 0 is +0."""
     a, b, c = (arrays[name].astype(np.float64) for name in "abc")
     taken = arrays["flags"].astype(np.float64).reshape(-1, 1, 1)
-    return {"d": a @ b.swapaxes(1, 2) + c * taken}
+    return {"d": a @ b.swapaxes(1, 2) + c * taken + 0.0}

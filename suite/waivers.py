@@ -10,23 +10,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from suite.catalogue import expand
 from suite.errors import UsageError
 from suite.model import WORDS, Observation
 
 FILE = Path(__file__).resolve().parent.parent / "probes" / "waivers.toml"
-_KEYS = {"case", "targets", "toolchains", "word", "reason", "evidence"}
+_KEYS = {"case", "targets", "toolchains", "words", "reason", "evidence"}
 
 
 @dataclass(frozen=True)
 class Waiver:
-    """One disagreement: which cells (globs over case, target and toolchain), the word they show, why, and evidence."""
+    """One disagreement: which cells (globs over case, target and toolchain), the words they show, why, and evidence."""
 
     case: str
     targets: tuple[str, ...]
     toolchains: str
-    word: str
+    words: tuple[str, ...]
     reason: str
     evidence: str
 
@@ -51,7 +52,7 @@ class Waivers:
         for waiver in self.entries:
             if not waiver.covers(cell):
                 continue
-            if cell.agreement != "agrees" and waiver.word == cell.word:
+            if cell.agreement != "agrees" and cell.word in waiver.words:
                 return replace(cell, agreement="waived", waiver=waiver.reason)
             self.unneeded.append(f"waiver {waiver.case!r} is not needed: {cell.case}@{cell.target} is {cell.word}")
         return cell
@@ -73,11 +74,13 @@ def load(path: Path = FILE) -> Waivers:
     return Waivers(entries)
 
 
-def _entry(path: Path, raw: dict[str, object]) -> Waiver:
-    if set(raw) != _KEYS or raw["word"] not in WORDS:
-        raise UsageError(f"{path}: a waiver needs exactly {', '.join(sorted(_KEYS))}, and a known word; got {raw!r}")
-    fields = {**raw, "targets": tuple(raw["targets"])}  # type: ignore[arg-type]
-    return Waiver(**fields)  # type: ignore[arg-type]
+def _entry(path: Path, raw: dict[str, Any]) -> Waiver:
+    lists = ("targets", "words")
+    sound = set(raw) == _KEYS and all(isinstance(raw[key], list if key in lists else str) for key in raw)
+    if not sound or not set(raw["words"]) <= set(WORDS):
+        needs = ", ".join(sorted(_KEYS))
+        raise UsageError(f"{path}: a waiver needs exactly {needs} (targets and words are lists); got {raw!r}")
+    return Waiver(**{key: tuple(value) if key in lists else value for key, value in raw.items()})
 
 
 def _require_matches(path: Path, entries: Iterable[Waiver]) -> None:

@@ -235,7 +235,8 @@ def write_matrix(read: Form, d: Array) -> Array:
         codes = bounded.astype(np.int64).astype(np.uint64) & np.uint64(0xFFFFFFFF)
     else:
         size = BITS[read.d] // 8
-        codes = d.astype(FLOATS[read.d]).view(np.dtype(f"u{size}")).astype(np.uint64)
+        with np.errstate(over="ignore"):  # machines that err may overflow
+            codes = d.astype(FLOATS[read.d]).view(np.dtype(f"u{size}")).astype(np.uint64)
     shifts = np.arange(row.shape[2], dtype=np.uint64) * np.uint64(BITS[read.d])
     return np.bitwise_or.reduce(codes[:, row, column] << shifts, axis=-1)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
@@ -21,7 +22,6 @@ COMPARE: dict[str, Callable[..., np.ndarray]] = {
     "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "ge": np.greater_equal,
 }  # fmt: skip
 LINE = re.compile(r"(?:@(!?)(%\w+)\s+)?([\w.:]+)\s*(.*?);")
-SPACE = 1 << 20  # shared memory starts at 0x400 of each CTA's window, global memory here
 
 
 class MachineError(AssertionError):
@@ -155,7 +155,9 @@ class Machine:
     _op_cvta = _op_mov
 
     def _op_cvt(self, parts: list[str], args: list[str], active: np.ndarray) -> None:
-        self.put(args[0], self.get(args[1]) & np.uint64((1 << int(parts[1][1:])) - 1 & (1 << int(parts[2][1:])) - 1), active)
+        self.put(
+            args[0], self.get(args[1]) & np.uint64((1 << int(parts[1][1:])) - 1 & (1 << int(parts[2][1:])) - 1), active
+        )
 
     def _op_shr(self, parts: list[str], args: list[str], active: np.ndarray) -> None:
         self.put(args[0], self.get(args[1]) >> self.get(args[2]), active)
@@ -322,10 +324,20 @@ class Machine:
         self.issued += 1
 
 
+def lay_out(images: dict[str, np.ndarray]) -> tuple[np.ndarray, dict[str, int]]:
+    """Return an arena that holds the images, 1024 bytes and more apart, and the parameters' addresses in it."""
+    arena, places = np.full(1024, 0xEE, dtype=np.uint8), {}
+    for name, image in images.items():
+        places[f"param_{name}"] = len(arena)
+        arena = np.concatenate([arena, image, np.full(1024 + -len(image) % 1024, 0xEE, dtype=np.uint8)])
+    return arena, places
+
+
 def _operands(text: str) -> list[str]:
     return re.findall(r"\{[^}]*\}|[^,\s][^,]*", text)
 
 
+@cache
 def _cells(shape: str, num: int, split: int, slots: int) -> dict[tuple[int, int, int], tuple[int, int]]:
     """Return (register, thread, half) -> (lane, column), found from the cell outwards: who holds it."""
     lanes, width = (32, 1) if shape == "32x32b" else (16, int(re.findall(r"x(\d+)", shape)[0]) // 32)
@@ -396,7 +408,7 @@ class Multiply:
             size = max(8, FORMATS[fmt].bits) // 8
             return decode(FORMATS[fmt], raw.view(f"<u{size}").astype(np.uint64) >> shift)
         rows = (self.m if which == "a" else self.n) // self.group
-        return _elements(fmt, _tile(machine.shared[cta], value, rows))
+        return elements(fmt, tile(machine.shared[cta], value, rows))
 
     def accumulate(self, machine: Machine, address: int, product: np.ndarray, *, take: bool) -> None:
         """Add into D, or overwrite it."""
@@ -411,24 +423,20 @@ class Multiply:
             machine.tensor[cta][place] = total.astype(codes).view(f"<u{fmt.bits // 8}")
 
 
-def _tile(shared: np.ndarray, descriptor: int, rows: int) -> np.ndarray:
+def tile(shared: np.ndarray, descriptor: int, rows: int) -> np.ndarray:
     """Return (rows, 32) bytes by the canonical K-major layouts ((8,m),(T,2)). Source: 9.7.17.3.3 and 9.7.17.4.1."""
     if descriptor >> 46 & 7 != 1 or descriptor >> 49 & 0xFFF or descriptor >> 14 & 3 or descriptor >> 30 & 3:
         raise MachineError(f"fixed or unused bits of the matrix descriptor 0x{descriptor:016x}")
     start, leading, stride = ((descriptor >> low & 0x3FFF) << 4 for low in (0, 16, 32))
     bits = {0: 0, 6: 1, 4: 2, 2: 3}[descriptor >> 61]
     pitch = 16 << bits
-    taken = np.empty((rows, 32), dtype=np.uint8)
-    for row in range(rows):
-        for byte in range(32):
-            chunk, inner = divmod(byte, 16)
-            address = start + row % 8 * pitch + row // 8 * stride + (chunk * 16 if bits else chunk * leading) + inner
-            address ^= (address >> 7 & (1 << bits) - 1) << 4
-            taken[row, byte] = shared[address]
-    return taken
+    row, byte = np.indices((rows, 32))
+    chunk = byte // 16 * (16 if bits else leading)
+    address = start + row % 8 * pitch + row // 8 * stride + chunk + byte % 16
+    return shared[address ^ (address >> 7 & (1 << bits) - 1) << 4]
 
 
-def _elements(fmt: str, tile: np.ndarray) -> np.ndarray:
+def elements(fmt: str, tile: np.ndarray) -> np.ndarray:
     bits = FORMATS[fmt].bits
     if bits >= 8:
         return decode(FORMATS[fmt], tile.view(f"<u{bits // 8}").astype(np.uint64))

@@ -144,14 +144,20 @@ def narrowed(r: Run) -> Iterator[tuple[str, Array]]:
         yield f"c through {fmt}", _with(r, c=_through(fmt, r.values["c"]))
     for fmt in NARROWER.get(r.read.d, ()):
         yield f"d through {fmt}", manual.write_matrix(r.read, _through(fmt, manual.product(r.read, r.values)))
+        product = _through(fmt, manual.product(r.read, {**r.values, "c": 0 * r.values["c"]}))
+        yield f"a times b through {fmt}", manual.write_matrix(r.read, product + r.values["c"])
     if r.read.d == "s32":
         yield "c through s16", _with(r, c=r.values["c"].astype(np.int64).astype(np.int16).astype(np.float64))
 
 
+# An f64 unit that is an f32 one, a tf32 one that is a bf16 one, a bf16 one that has the range of f16.
+LESSER = {"f64": ("f32", "bf16"), "tf32": ("bf16", "f16"), "bf16": ("f16",), "f16": ("bf16", "e4m3")}
+
+
 def multiplicands_narrowed(r: Run) -> Iterator[tuple[str, Array]]:
-    """A or B cut to a narrower format: an f64 unit that is an f32 one, a tf32 one that is a bf16 one."""
+    """A or B cut to a narrower format."""
     for name in "ab":
-        for fmt in {"f64": ("f32", "bf16"), "tf32": ("bf16",), "f16": ("bf16", "e4m3")}.get(getattr(r.read, name), ()):
+        for fmt in LESSER.get(getattr(r.read, name), ()):
             yield f"{name} through {fmt}", _with(r, **{name: _through(fmt, r.values[name])})
 
 
@@ -179,6 +185,12 @@ def ignored_modifiers(r: Run) -> Iterator[tuple[str, Array]]:
     if r.read.d == "s32" and not r.read.operation:
         clamped = replace(r.read, satfinite=not r.read.satfinite)
         yield "satfinite", manual.write_matrix(clamped, manual.product(r.read, r.values))
+        if "s" in r.read.a + r.read.b:
+            below = np.minimum(manual.product(r.read, r.values), 0)
+            above = np.maximum(manual.product(r.read, r.values), 0)
+            for sign, other, kept in (("above only", above, below), ("below only", below, above)):
+                half = manual.write_matrix(clamped, other) + manual.write_matrix(r.read, kept)
+                yield f"satfinite {sign}", half & np.uint64(0xFFFFFFFF)
     if r.read.operation:
         other = {"xor": "and", "and": "xor"}[r.read.operation]
         yield other, manual.write_matrix(r.read, manual.product(replace(r.read, operation=other), r.values))
