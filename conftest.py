@@ -23,11 +23,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--toolchain", action="append", help="assemblers by name; default the newest ptxas found")
     group.addoption("--case", action="append", help="only cases whose id matches this glob")
     group.addoption("--record", type=Path, help="write the record of the conformance run here")
-    group.addoption("--strict", action="store_true", help="fail what could not be judged for want of a device")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Tell the workers apart, and let the controller alone keep the record."""
+    """Tell the workers apart, and let the controller alone keep the record.
+
+    `--strict` is pytest's own word, which every pytest takes; here it also fails what could not be judged for want of a
+    device. The option's place in `config` differs between versions, so it is looked for in the arguments.
+    """
+    if "--strict" in config.invocation_params.args:
+        config.option.ptxproof_strict = True  # xdist hands options on to its workers
     worker = getattr(config, "workerinput", {}).get("workerid", "gw0")
     config.stash[CONFORMANCE] = Conformance(int(worker.removeprefix("gw")))
     if not hasattr(config, "workerinput"):

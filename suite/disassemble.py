@@ -9,16 +9,14 @@ import struct
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any
 
 from suite.errors import UsageError
 from suite.model import Sass
 from suite.places import candidates
-
-if TYPE_CHECKING:
-    from elftools.elf.elffile import ELFFile
 
 SECONDS = 120.0  # nvdisasm takes 0.3 s, and 1 ms a kernel
 
@@ -39,18 +37,12 @@ class DisassemblerError(Exception):
     """An nvdisasm that does not read a cubin; never a result."""
 
 
-def _elf(stream: BinaryIO) -> ELFFile:
-    from elftools.elf.elffile import ELFFile  # not where bundles run, which are disassembled already
-
-    return ELFFile(stream)
-
-
 def disassemble(cubin: bytes) -> dict[str, Sass]:
     """Return the machine code of every function in a cubin, by name; kernels among them.
 
     NOPs are left out, and what stands under a predicate that is never true. Calls are those that the code names and
     those that the cubin's call graph holds, whose target the code takes from a table. Raises `UsageError` where there
-    is no nvdisasm, `DisassemblerError` where it fails.
+    is no nvdisasm, `DisassemblerError` where it fails or the bytes are no cubin.
     """
     calls = _call_graph(cubin)
     functions = {function["function-name"]: function["sass-instructions"] for function in _json(cubin)}
@@ -63,8 +55,7 @@ def cubin_header(cubin: bytes) -> dict[str, Any]:
     `machine`, `flags` (hexadecimal), `abi` and `sm` (the number of the architecture); `kernels` has the registers of
     a thread and the static shared memory in bytes, by function.
     """
-    with io.BytesIO(cubin) as stream:
-        elf = _elf(stream)
+    with _opened(cubin) as elf:
         flags, abi = elf["e_flags"], elf["e_ident"]["EI_ABIVERSION"]
         facts = {"machine": elf["e_machine"], "flags": f"{flags:#x}", "abi": abi, "sm": _sm(flags, abi)}
         return {**facts, "kernels": {name: _resources(elf, name, count) for name, count in _registers(elf)}}
@@ -124,8 +115,7 @@ def _is_symbol(operand: str) -> bool:
 def _call_graph(cubin: bytes) -> dict[str, frozenset[str]]:
     """Return the functions that each function calls, as the section .nv.callgraph of symbol pairs has it."""
     calls: dict[str, set[str]] = {}
-    with io.BytesIO(cubin) as stream:
-        elf = _elf(stream)
+    with _opened(cubin) as elf:
         pairs, symbols = _section(elf, ".nv.callgraph"), _Symbols(elf)
         for caller, callee in struct.iter_unpack("<II", pairs):
             if caller and callee < _CALL_OF_NOTHING:
@@ -149,6 +139,19 @@ def _registers(elf: Any) -> Iterator[tuple[str, int]]:
             symbol, count = struct.unpack_from("<II", data, at)
             yield symbols[symbol], count
         at += size
+
+
+@contextmanager
+def _opened(cubin: bytes) -> Iterator[Any]:
+    from elftools.common.exceptions import ELFError  # not where bundles run, which are disassembled already
+    from elftools.elf.elffile import ELFFile
+
+    with io.BytesIO(cubin) as stream:
+        try:
+            elf = ELFFile(stream)
+        except ELFError as error:
+            raise DisassemblerError(f"{len(cubin)} bytes that are no cubin: {error}") from error
+        yield elf
 
 
 def _section(elf: Any, name: str) -> bytes:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 CACHE_VARIABLE = "PTXPROOF_TOOLCHAINS"
 
+_SYSTEM = Path("/usr/local")
+
 # Layouts in which a wheel unpacks a program. Source: the wheels nvidia-cuda-nvcc 13.x, nvidia-cuda-nvcc-cu12, triton.
 _WHEEL_LAYOUTS = (
     ("nvidia/*/bin/{program}", "site-packages"),
@@ -43,7 +45,7 @@ def _all(program: str) -> Iterator[tuple[Path, str]]:
     for variable in ("CUDA_HOME", "CUDA_PATH"):
         if os.environ.get(variable):
             yield Path(os.environ[variable]) / "bin" / program, variable
-    for path in sorted(Path("/usr/local").glob(f"cuda*/bin/{program}")):
+    for path in sorted(_SYSTEM.glob(f"cuda*/bin/{program}")):
         yield path, "/usr/local"
     for folder in sys.path:
         yield from _below(Path(folder or "."), program)

@@ -152,7 +152,7 @@ def inputs(case: Product, rng: np.random.Generator) -> Arrays:
 
 
 def oracle(arrays: Arrays) -> Arrays:
-    """D = A * B + D where the flag is set, else A * B; every sum is exact in float64 as in the accumulator, and 0 is +0."""
+    """D = A * B + D where the flag is set, else A * B. Every sum is exact, in float64 as in D; a sum of 0 is +0."""
     a, b, c = (arrays[name].astype(np.float64) for name in "abc")
     taken = arrays["flags"].astype(np.float64).reshape(-1, 1, 1)
     return {"d": a @ b.swapaxes(1, 2) + c * taken + 0.0}

@@ -55,6 +55,9 @@ _INTERLEAVES = {"none": "NONE", "16B": "16B", "32B": "32B"}
 _FILLS = {"zero": "NONE", "nan": "NAN_REQUEST_ZERO_FMA"}
 
 
+_NO_STRIDES = (16,)  # of one dimension there are none, and the driver refuses a null pointer all the same
+
+
 def encode(spec: TensorMapSpec, address: int) -> bytes:
     """Return the tensor map over the buffer at `address`.
 
@@ -69,7 +72,7 @@ def encode(spec: TensorMapSpec, address: int) -> bytes:
         rank,
         address,
         [driver.cuuint64_t(size) for size in spec.dims],
-        [driver.cuuint64_t(stride) for stride in spec.strides],
+        [driver.cuuint64_t(stride) for stride in spec.strides or _NO_STRIDES],
         [driver.cuuint32_t(size) for size in spec.box],
         [driver.cuuint32_t(stride) for stride in spec.element_strides],
         _member("CUtensorMapInterleave", "INTERLEAVE", _INTERLEAVES, spec.interleave),
@@ -77,7 +80,8 @@ def encode(spec: TensorMapSpec, address: int) -> bytes:
         driver.CUtensorMapL2promotion.CU_TENSOR_MAP_L2_PROMOTION_NONE,
         _member("CUtensorMapFloatOOBfill", "FLOAT_OOB_FILL", _FILLS, spec.fill),
     )
-    return ctypes.string_at(attempt(answer, "encode", f"encoding {spec}").getPtr(), NBYTES)
+    encoded = attempt(answer, "encode", f"encoding {spec}")  # named, or it would be gone before its bytes are read
+    return ctypes.string_at(encoded.getPtr(), NBYTES)
 
 
 def _member(enum: str, prefix: str, table: dict[str, str], word: str) -> Any:

@@ -22,5 +22,5 @@ def test_cell(
     record_property("cell", to_json(cell))
     if cell.agreement == "disagrees":
         pytest.fail(explain(cell, question.toolchain), pytrace=False)
-    if cell.not_asked and request.config.getoption("--strict"):
+    if cell.not_asked and getattr(request.config.option, "ptxproof_strict", False):
         pytest.fail(f"--strict: {cell.not_asked.stage} not run: {cell.not_asked.reason}", pytrace=False)

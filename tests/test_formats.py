@@ -34,7 +34,8 @@ def all_codes(name: str) -> np.ndarray:
 def test_every_code_is_the_references_number(name: str) -> None:
     codes = all_codes(name)
     narrow = codes.astype(np.uint16 if FORMATS[name].bits == 16 else np.uint8)
-    reference = narrow.view(REFERENCES[name]).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # the reference casts signalling NaNs
+        reference = narrow.view(REFERENCES[name]).astype(np.float64)
     found = decode(FORMATS[name], codes).astype(np.float64)
     np.testing.assert_array_equal(found, reference)
     np.testing.assert_array_equal(np.signbit(found[~np.isnan(found)]), np.signbit(reference[~np.isnan(reference)]))

@@ -50,7 +50,7 @@ def test_the_oracle_is_the_machine_of_the_manual() -> None:
     assert differing == []
 
 
-# --- mutants: each yields the D registers of machines that err in one way, where the form gives them room to -------------
+# --- mutants: each yields the D registers of machines that err in one way, where the form gives them room to ----------
 
 Mutant = Callable[[Run], Iterator[tuple[str, Array]]]
 
@@ -231,7 +231,8 @@ def wrong_selectors(r: Run) -> Iterator[tuple[str, Array]]:
         chosen = list(r.read.selectors)
         if i % 2:
             chosen[i] = (chosen[i] + 1) % count
-            yield f"thread-id of {name}", _reread(r, replace(r.read, selectors=(chosen[0], chosen[1], chosen[2], chosen[3])))
+            byte_a, thread_a, byte_b, thread_b = chosen
+            yield f"thread-id of {name}", _reread(r, replace(r.read, selectors=(byte_a, thread_a, byte_b, thread_b)))
         else:
             turned = r.words[name] >> np.uint64(8) | (r.words[name] & np.uint64(255)) << np.uint64(24)
             yield f"byte-id of {name}", _reread(r, r.read, **{name: turned})
