@@ -53,7 +53,8 @@ def cubin_header(cubin: bytes) -> dict[str, Any]:
     """Return what the cubin's ELF header and attributes say.
 
     `machine`, `flags` (hexadecimal), `abi` and `sm` (the number of the architecture); `kernels` has the registers of
-    a thread and the static shared memory in bytes, by function.
+    a thread and the static shared memory in bytes, by function; from sm_90 on the latter has 1024 bytes that the system
+    reserves.
     """
     with _opened(cubin) as elf:
         flags, abi = elf["e_flags"], elf["e_ident"]["EI_ABIVERSION"]

@@ -26,8 +26,11 @@ class FakeEngine:
         self._healthy = healthy
         self._loaded: set[tuple[str, str]] = set()
         self._alive = True
+        self._doomed = False
 
     def known(self, job: Job) -> bool:
+        if self._doomed:
+            _die()
         return (job.module, job.kernel) in self._loaded
 
     def load(self, job: Job, image: bytes) -> None:
@@ -50,6 +53,8 @@ class FakeEngine:
                 _die()
             case "slow":
                 time.sleep(0.3)
+            case "doom":  # the child dies before it begins the next job
+                self._doomed = True
             case "fault":
                 self._alive = False
                 raise Refusal("CUDA_ERROR_ILLEGAL_ADDRESS", "launch", "while running, run 0")

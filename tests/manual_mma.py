@@ -14,7 +14,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-Array = np.ndarray
+Array = Any  # numpy arrays: float64 values, or uint64 codes and registers
 Formula = Callable[[int, int, int], tuple[int, int]]  # (groupID, threadID_in_group, i) -> (row, column)
 
 # (shape, bits an element takes in a register): (elements a lane holds, where element i lies)
@@ -123,7 +123,8 @@ def form(instruction: str) -> Form:
     shape, layouts = words[3], (words[4], words[5])
     types = [word for word in words[6:] if word in BITS]
     kind = next((word.removeprefix("kind::") for word in words if word.startswith("kind::")), "")
-    read = Form(shape, *types[:4], layouts, "f8f6f4" in kind, shape == "m8n8k4" and types[1] == "f16")
+    d, a, b, c = types[:4]
+    read = Form(shape, d, a, b, c, layouts, "f8f6f4" in kind, shape == "m8n8k4" and a == "f16")
     read = replace(read, operation=next((w for w in words if w in ("and", "xor")), ""), satfinite="satfinite" in words)
     if "block_scale" not in words:
         return read

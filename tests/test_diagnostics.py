@@ -119,7 +119,10 @@ def test_error_at_the_end_of_the_file_is_the_last_kernels() -> None:
 
 
 def test_header_and_the_nameless_are_told_apart() -> None:
-    found = [Message("error", "PTX .version 8.6 does not support", 2), Message("info", "(C7508) ignored")]
+    found = [
+        Message("error", "PTX .version 8.6 does not support .target sm_121a", 2),
+        Message("info", "(C7508) ignored"),
+    ]
     reading = attribute(found, TWO, HEADER_LINES)
     assert [d.kind for d in reading.shared] == ["needs_newer_ptx"]
     assert [d.kind for d in reading.stray] == ["advisory"]

@@ -85,8 +85,8 @@ def test_a_hidden_device_is_traced_to_the_variable_that_hides_it(monkeypatch: py
 
 
 def test_a_driver_just_below_the_oldest_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(DriverTooOld, match=r"brings CUDA 11.8, ptxproof needs 12.0"):
-        start(monkeypatch, Code.CUDA_SUCCESS, 11080)
+    with pytest.raises(DriverTooOld, match=r"brings CUDA 11.99, ptxproof needs 12.0"):
+        start(monkeypatch, Code.CUDA_SUCCESS, 11990)
     start(monkeypatch, Code.CUDA_SUCCESS, 12000)
 
 

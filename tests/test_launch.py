@@ -217,6 +217,14 @@ def test_children_that_die_between_jobs_blame_nobody_and_end_the_run(start: Star
     assert starts(state) == 3
 
 
+def test_a_child_that_dies_between_jobs_blames_nobody(start: Start, state: Path) -> None:
+    jobs = [make("before"), make("last", "doom"), make("next"), make("after")]
+    with start() as gpu:
+        for job, result in zip(jobs, gpu.run(jobs, MODULES), strict=True):
+            assert_good(job, result)
+    assert starts(state) == 2
+
+
 def test_a_mistake_of_ours_is_no_cell(start: Start, capfd: pytest.CaptureFixture[str]) -> None:
     seen: list[str] = []
     with start() as gpu, pytest.raises(GpuChildError, match="exit 1"):
@@ -271,6 +279,13 @@ def test_a_kernel_that_the_split_has_not_stays_split(start: Start) -> None:
             gpu.run([make("x", "a", "many"), make("y", "b", "many")], MODULES, lambda key: {"a": ("k", b"\n")})
         )
     assert [(r.outcome, r.detail) for r in results] == [("ok", ""), ("unloadable", "split")]
+
+
+def test_a_part_is_not_split_again(start: Start) -> None:
+    part = b"refuse CUDA_ERROR_INVALID_IMAGE\n"  # does not tell how many kernels it holds
+    with start() as gpu:
+        (result,) = gpu.run([make("x", "a", "many")], MODULES, lambda key: {"a": ("part", part)})
+    assert (result.outcome, result.detail) == ("unloadable", "loading the module")
 
 
 def test_a_refusal_of_one_kernel_leaves_its_module_in_use(start: Start) -> None:

@@ -15,7 +15,7 @@ from suite.probe import Case
 from tests import manual_mma as manual
 from tests.manual_mma import Form
 
-Array = np.ndarray
+Array = manual.Array
 Words = dict[str, Array]
 CASES = {case.id: case for case in catalogue.expand() if case.family == "mma_sync"}
 
@@ -170,7 +170,8 @@ LOOKALIKES = {
 def misread_formats(r: Run) -> Iterator[tuple[str, Array]]:
     for name in "ab":
         for fmt in LOOKALIKES.get(getattr(r.read, name), ()):
-            yield f"{name} as {fmt}", _reread(r, replace(r.read, **{name: fmt}))
+            read = replace(r.read, a=fmt) if name == "a" else replace(r.read, b=fmt)
+            yield f"{name} as {fmt}", _reread(r, read)
     if r.read.a != r.read.b:
         yield "the two exchanged", _reread(r, replace(r.read, a=r.read.b, b=r.read.a))
 

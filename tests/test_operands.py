@@ -12,6 +12,7 @@ from suite.formats import FORMATS
 from suite.layouts import mma_a, mma_b, mma_c, scale_a, scale_b
 from suite.mma import SCALE_VALUES, box
 from suite.operands import Buffer, Fragment, Operand, Scale
+from suite.probe import Case
 from tests import manual_mma as manual
 
 TRIALS = 2
@@ -39,12 +40,13 @@ def test_codes_come_back(operand: Operand, data: st.DataObject) -> None:
     top = (1 << operand.format.bits) - 1
     codes = np.random.default_rng(seed).integers(0, top, operand.shape, dtype=np.uint64, endpoint=True)
     raw = operand.pack(codes)
-    assert (raw.dtype, raw.size) == (np.uint8, operand.nbytes)
+    assert raw.dtype == np.uint8
+    assert raw.size == operand.nbytes
     np.testing.assert_array_equal(operand.unpack(raw), codes)
 
 
 @pytest.mark.parametrize("case", [c for c in catalogue.expand() if c.family == "mma_sync"][::7], ids=lambda c: c.id)
-def test_fragments_hold_what_the_manual_reads(case: catalogue.Case) -> None:
+def test_fragments_hold_what_the_manual_reads(case: Case) -> None:
     read = manual.form(case.instruction)
     rng = np.random.default_rng(1)
     for operand in case.operands:

@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.assemblers import inventory, real, script
 
 from suite import gpu_device, places, targets, toolchains
 from suite.assembler_process import assemble_text, command
 from suite.errors import UsageError
 from suite.render import header
 from suite.toolchains import Inventory, Toolchain, discover, identify, require_target, resolve
+from tests.assemblers import inventory, real, script
 
 
 def stub(name: str, *known: str) -> Toolchain:
@@ -184,11 +184,11 @@ def test_places_of_one_release_are_one_toolchain(nothing: Path, tmp_path: Path) 
     ],
 )
 def test_broken_ptxas_is_reported_and_not_fatal(
-    nothing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, mode: int, reason: str
+    nothing: Path, monkeypatch: pytest.MonkeyPatch, text: str, mode: int, reason: str
 ) -> None:
     monkeypatch.setattr(toolchains, "SECONDS", 0.5)
     script(nothing, text.replace("REAL", real().path), mode=mode)
-    good = script(tmp_path / "cache" / "good" / "ptxas", f'exec {real().path} "$@"')
+    good = script(places.cache_folder() / "good" / "ptxas", f'exec {real().path} "$@"')
     found = discover()
     assert [t.path for t in found.toolchains] == [str(good)]
     ((path, why),) = found.broken

@@ -82,7 +82,8 @@ def test_a_gpu_that_does_nothing_is_wrong(name: str) -> None:
     run = launched(FORMS[name].id)
     clean = [arena.poisoned(run.job.image, run.job.outputs, i).tobytes() for i in (0, 1)]
     finding = run.finding(*clean)
-    assert (finding.word, list(finding.evidence)) == ("wrong", ["unwritten"])
+    assert finding.word == "wrong"
+    assert set(finding.evidence) <= {"unwritten", "mismatch"}
 
 
 @pytest.mark.parametrize("name", FORMS)
