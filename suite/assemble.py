@@ -1,7 +1,8 @@
 """Stage 3, assemble: Kernel -> Verdict. Assembles kernels in batches; each gets the verdict that it would get alone.
 
 An assembler prints every error of a module with its line and does not stop at the first. So one pass over many kernels
-gives a verdict on each, and a second over the survivors the code. What stops a pass or has no owner splits the batch.
+gives a verdict on each, and a second over the survivors the code. A fatal error, which stops the pass, is the last one
+printed: those behind it are survivors. A crash, a time-out, or a message without an owner splits the batch.
 """
 
 from __future__ import annotations
@@ -91,15 +92,13 @@ class _Bench:
             return self._refuse_all(reading)
         if len(kernels) == 1:
             return {kernels[0].name: self._alone(outcome, reading)}
-        if reading.blamed is not None:
-            return self.judge([kernels[reading.blamed]]) | self.judge(_without(kernels, reading.blamed))
         if outcome.crashed or outcome.timed_out or reading.stray or not (outcome.accepted or reading.refused):
             middle = len(kernels) // 2
             return self.judge(kernels[:middle]) | self.judge(kernels[middle:])
         return self._together(kernels, outcome, reading)
 
     def _together(self, kernels: Sequence[Kernel], outcome: Outcome, reading: Reading) -> dict[str, Verdict]:
-        """Return verdicts from a pass that went to its end and whose every message has an owner."""
+        """Return verdicts from a pass whose every message has an owner, the last of them fatal if it was not whole."""
         if outcome.accepted:
             return {name: Verdict(True, entries, outcome.cubin) for name, entries in reading.own.items()}
         refused = {name: Verdict(False, reading.own[name]) for name in reading.refused}
@@ -139,7 +138,7 @@ class _Bench:
         stray = tuple(entry for entry in reading.stray if entry.kind not in _OF_THE_HEADER)
         if stray and not any(map(refuses, shared)):
             stray = tuple(entry for entry in stray if entry.text not in self._of_any_module)
-        return Reading(reading.own, shared, stray, reading.blamed)
+        return Reading(reading.own, shared, stray)
 
     @cached_property
     def _of_any_module(self) -> frozenset[str]:
@@ -159,10 +158,6 @@ class _Bench:
         text = module_text(list(kernels), self.target.name, self.ptx)
         limit = self.seconds + SECONDS_A_KERNEL * max(0, len(kernels) - 1)
         return assemble_text(program, text, self.target.name, limit=limit)
-
-
-def _without(kernels: Sequence[Kernel], index: int) -> list[Kernel]:
-    return [*kernels[:index], *kernels[index + 1 :]]
 
 
 def _cause(outcome: Outcome) -> str:

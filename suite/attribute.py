@@ -17,15 +17,11 @@ _WORD = re.compile(r"[\w$]+")
 
 @dataclass(frozen=True)
 class Reading:
-    """A module's log: each kernel's `own` messages, by name, those `shared` for the header's sake, and `stray` ones.
-
-    `blamed` is the index of the kernel at which a fatal error stopped the pass, so that nothing is known of the later.
-    """
+    """A module's log: each kernel's `own` messages, by name, those `shared` for the header's sake, and `stray` ones."""
 
     own: dict[str, tuple[Diagnostic, ...]]
     shared: tuple[Diagnostic, ...]
     stray: tuple[Diagnostic, ...]
-    blamed: int | None
 
     @property
     def refused(self) -> frozenset[str]:
@@ -47,17 +43,14 @@ def attribute(found: Sequence[Message], kernels: Sequence[Kernel], header_lines:
     owners = _Owners(kernels, header_lines)
     own: dict[str, list[Diagnostic]] = {kernel.name: [] for kernel in kernels}
     rest: dict[bool, list[Diagnostic]] = {True: [], False: []}
-    blamed: int | None = None
     for message in found:
         index = owners.of(message)
         if index is None:
             rest[message.line is not None].append(Diagnostic(classify(message.text), message.severity, message.text))
             continue
         own[kernels[index].name].append(owners.diagnostic(message, index))
-        if message.severity == "fatal" and blamed is None:
-            blamed = index
     mine = {name: tuple(entries) for name, entries in own.items()}
-    return Reading(mine, tuple(rest[True]), tuple(rest[False]), blamed)
+    return Reading(mine, tuple(rest[True]), tuple(rest[False]))
 
 
 class _Owners:

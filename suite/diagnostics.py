@@ -26,9 +26,10 @@ class Message:
 
 
 # Programs and libraries print `ptxas FILE, line N; error   : TEXT` or, where no line is known, `ptxas error   : TEXT`;
-# nvJitLink's finalizer leaves the program out. Source: logs of ptxas 12.0.76 to 13.5.37 and nvJitLink 13.5.37.
+# nvJitLink's finalizer leaves the program out. FILE may be `<macro util>`, whose lines are of a text within ptxas.
+# Source: logs of ptxas 12.0.76 to 13.5.37 and nvJitLink 13.5.37.
 _MESSAGE = re.compile(
-    r"(?:\w+ )?(?:[^;]*, line (?P<line>\d+); )?(?P<severity>error|fatal|warning|info)\s*: (?P<text>.*)"
+    r"(?:\w+ )?(?:(?P<file>[^;]*), line (?P<line>\d+); )?(?P<severity>error|fatal|warning|info)\s*: (?P<text>.*)"
 )
 
 # Lines that only sum up the messages before them.
@@ -102,7 +103,7 @@ def _lines(log: str) -> Iterator[Message]:
         if not line.strip() or _SUMMARY.fullmatch(line):
             continue
         if match:
-            number = int(match["line"]) if match["line"] else None
+            number = int(match["line"]) if match["line"] and not match["file"].endswith(">") else None
             yield Message(match["severity"], match["text"].rstrip(), number)
         else:
             yield Message("", line.rstrip())

@@ -92,6 +92,12 @@ def test_messages_of_nvjitlink() -> None:
     assert [(m.severity, m.line) for m in messages(log)] == [("error", 6), ("error", None)]
 
 
+def test_line_of_a_text_within_ptxas_is_none_of_the_file() -> None:
+    """Ptxas 12.0.76 says so of a `mma.sync…and.popc` that it does not know."""
+    log = "ptxas <macro util>, line 3; error   : Illegal modifier '.sync' for instruction 'and'\n"
+    assert messages(log) == [Message("error", "Illegal modifier '.sync' for instruction 'and'")]
+
+
 def test_text_of_no_known_form_is_kept() -> None:
     (message,) = messages("Segmentation fault\n")
     assert message == Message("", "Segmentation fault")
@@ -140,12 +146,6 @@ def test_line_in_the_text_reads_as_in_a_module_of_the_kernel_alone() -> None:
     text = "(C7519) warpgroup.arrive is injected in around line {} by compiler in function 'second'"
     (found,) = attribute([Message("info", text.format(10))], TWO, HEADER_LINES).own["second"]
     assert (found.text, found.line) == (text.format(6), 2)
-
-
-def test_fatal_error_blames_the_first_kernel_that_has_one() -> None:
-    found = [Message("error", "Unknown modifier", 4), Message("fatal", "Parsing error near", 9)]
-    assert attribute(found, TWO, HEADER_LINES).blamed == 1
-    assert attribute(found[:1], TWO, HEADER_LINES).blamed is None
 
 
 @dataclass(frozen=True)
