@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -36,7 +37,18 @@ def pytest_configure(config: pytest.Config) -> None:
     worker = getattr(config, "workerinput", {}).get("workerid", "gw0")
     config.stash[CONFORMANCE] = Conformance(int(worker.removeprefix("gw")))
     if not hasattr(config, "workerinput"):
+        _check_selection(config)
         config.pluginmanager.register(Controller(config.getoption("--record")))
+
+
+def _check_selection(config: pytest.Config) -> None:
+    """Refuse a target, toolchain or glob that cannot be asked before anything is collected: pytest's exit code 4."""
+    options = [config.getoption(name) for name in ("--arch", "--toolchain", "--case")]
+    try:
+        if any(options):
+            Conformance().questions(*options)
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -94,7 +106,7 @@ class Controller:
         """Take a finished cell from the worker that asked it."""
         for name, value in report.user_properties if report.when == "call" else ():
             if name == CELL:
-                self._recorder.add(from_json(value))
+                self._recorder.add(from_json(cast(dict[str, Any], value)))
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

@@ -125,7 +125,7 @@ MEMORY = (
         "%tensor, {columns}",
         product(cta_group=GROUPS, columns=facts.ALLOCATIONS),
         claim=lambda params: family_wide(ALLOCATION),
-        observed="launch: later rounds would wait for ever for columns that were not freed",
+        observed="launch",  # later rounds would wait for ever for columns that were not freed
     ),
     memory(
         "relinquish_alloc_permit",
@@ -151,7 +151,7 @@ MEMORY = (
         product(op=("ld", "st")),
         asked="wait_{op}",
         claim=lambda params: family_wide("9.7.17.8.5"),
-        observed="sass; memory if the race is lost without it",
+        observed="sass",  # and memory, if the race is lost without it
     ),
 )
 

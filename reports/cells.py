@@ -5,36 +5,40 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from suite.model import WORDS, Observation
-from suite.record import Record, read
-
-RECORDS = Path(__file__).resolve().parent / "records"
+from suite.record import COMMITTED, Record, read
 
 Validations = Mapping[tuple[str, str], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One observation with the targets on which some committed record shows this very kernel `correct`."""
+    """One observation with the targets on which some record shows this very kernel `correct`."""
 
     seen: Observation
     validated_on: tuple[str, ...]
 
     @property
     def validation(self) -> str:
-        """Return `validated here`, `validated on sm_90a`, or `unvalidated`."""
+        """Return `validated here`, `validated on sm_90a`, `unvalidated`, or what speaks against it here."""
+        if self.seen.word in ("unloadable", "faulted", "hung", "wrong"):
+            return f"{self.seen.word} here"
         if self.seen.word == "correct":
-            return "validated here"
+            return "validated here" if shows(self.seen) else f"ran here, seen in {self.seen.observed or 'nothing'}"
         if self.validated_on:
             return f"validated on {', '.join(self.validated_on)}"
         return "unvalidated"
 
 
+def shows(cell: Observation) -> bool:
+    """Tell whether a `correct` cell shows that the instruction works: its effect is in memory, and it left code."""
+    return cell.word == "correct" and not cell.observed and cell.realization != "elided"
+
+
 def committed() -> list[Record]:
     """Return the records of reports/records/, in name order."""
-    return [read(path) for path in sorted(RECORDS.glob("*.jsonl"))]
+    return [read(path) for path in sorted(COMMITTED.glob("*.jsonl"))]
 
 
 def validations(records: Iterable[Record]) -> Validations:
@@ -42,7 +46,7 @@ def validations(records: Iterable[Record]) -> Validations:
     found: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for record in records:
         for cell in record.cells:
-            if cell.word == "correct":
+            if shows(cell):
                 found[cell.case, cell.kernel].add(cell.target)
     return {key: tuple(sorted(targets)) for key, targets in found.items()}
 
@@ -50,13 +54,14 @@ def validations(records: Iterable[Record]) -> Validations:
 def merge(records: Sequence[Record], validated: Validations) -> list[Cell]:
     """Return one cell a case, target and toolchain, in order of first appearance.
 
-    Where records differ, a disagreement stands before an agreement, and more progress before less.
+    Of different kernels of a case the one asked last stands; where records of one kernel differ, a disagreement stands
+    before an agreement, and more progress before less.
     """
     best: dict[tuple[str, str, str], Observation] = {}
-    for record in records:
+    for record in sorted(records, key=lambda record: str(record.header.get("started", ""))):
         for cell in record.cells:
             key = (cell.case, cell.target, cell.toolchain)
-            if key not in best or _weight(cell) > _weight(best[key]):
+            if key not in best or best[key].kernel != cell.kernel or _weight(cell) > _weight(best[key]):
                 best[key] = cell
     return [Cell(cell, validated.get((cell.case, cell.kernel), ())) for cell in best.values()]
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reports.cells import Cell
+from reports.cells import Cell, shows
 from suite.record import to_json
 
 SCHEMA = "ptxproof.matrix/1"
@@ -25,7 +25,10 @@ SIGNS = {
     "hung": "∞",
     "wrong": "≠",
 }
-LEGEND = "  ".join(f"{sign} {word}" for word, sign in SIGNS.items()) + "  ! disagrees with the manual  ~ waived"
+LEGEND = (
+    "  ".join(f"{sign} {word}" for word, sign in SIGNS.items())
+    + "  ! behind a sign: disagrees with the manual  ~ waived"
+)
 
 
 @dataclass(frozen=True)
@@ -49,17 +52,27 @@ def cell_text(cell: Cell | None) -> str:
     if cell is None:
         return ""
     seen = cell.seen
-    mark = {"agrees": "", "disagrees": " !", "waived": " ~"}[seen.agreement]
-    return " ".join(part for part in (SIGNS[seen.word], seen.word, seen.realization or "") if part) + mark
+    sign = SIGNS[seen.word] + {"agrees": "", "disagrees": "!", "waived": "~"}[seen.agreement]
+    return " ".join(part for part in (sign, seen.word, seen.realization or "") if part)
+
+
+def cell_sign(cell: Cell | None) -> str:
+    """Return the least a cell says, where there is no room for words: its sign and whether it disagrees."""
+    return cell_text(cell).partition(" ")[0]
 
 
 def validation_text(cells: Sequence[Cell | None]) -> str:
     """Return where a row's case is validated; rejected cells have nothing to validate."""
     live = [cell for cell in cells if cell and cell.seen.word not in ("rejected", "unaskable")]
-    here = [cell.seen.target for cell in live if cell.seen.word == "correct"]
-    elsewhere = [target for cell in live for target in cell.validated_on]
-    validated = list(dict.fromkeys(here + elsewhere))
+    here = [cell.seen.target for cell in live if shows(cell.seen)]
+    against = [f"{cell.validation.removesuffix(' here')} on {cell.seen.target}" for cell in live if _contradicts(cell)]
+    elsewhere = [target for cell in live for target in cell.validated_on if not _contradicts(cell)]
+    validated = list(dict.fromkeys(against + here + elsewhere))
     return ", ".join(validated) if validated else ("unvalidated" if live else "-")
+
+
+def _contradicts(cell: Cell) -> bool:
+    return cell.validation.endswith(" here") and cell.seen.word != "correct"
 
 
 def to_markdown(cells: Sequence[Cell]) -> str:

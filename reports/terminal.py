@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reports.cells import Cell
-from reports.matrix import LEGEND, Grid, cell_text, grids, validation_text
+from reports.matrix import LEGEND, Grid, cell_sign, cell_text, grids, validation_text
 from suite.model import REALIZATIONS, WORDS
 
 if TYPE_CHECKING:  # where bundles run, only numpy and cuda-python are installed
     from rich.table import Table
 
 PIPE_WIDTH = 200  # columns of a log or pipe, which does not wrap
+_VALIDATED = 14  # columns of the last one
 _STYLES = {"●": "green", "◐": "cyan", "✗": "dim", "?": "red", "⊘": "red", "‼": "red", "∞": "red", "≠": "red"}
 
 Row = tuple[str, tuple[Cell | None, ...]]
@@ -32,15 +33,15 @@ def show(cells: Sequence[Cell]) -> None:
     console = Console(highlight=False, width=width)
     for grid in grids(cells):
         for form, rows in _forms(grid).items():
-            console.print(_table(grid, form, rows))
+            console.print(_table(grid, form, rows, width))
     console.print(_summary(cells))
     console.print(LEGEND, style="dim")
 
 
 def plain_summary(cells: Sequence[Cell]) -> str:
     """Return the counts of words by family and target, as plain lines."""
-    counts = Counter((cell.seen.family, cell.seen.target, cell.seen.word) for cell in cells)
-    return "\n".join(f"{family} {target}: {count} {word}" for (family, target, word), count in counts.items())
+    counts = Counter((c.seen.family, c.seen.target, c.seen.word, c.seen.agreement) for c in cells)
+    return "\n".join(f"{f} {t}: {count} {word}, {agreement}" for (f, t, word, agreement), count in counts.items())
 
 
 def not_asked_lines(not_asked: Mapping[tuple[str, str], int]) -> list[str]:
@@ -60,14 +61,20 @@ def _parameters(case: str) -> dict[str, str]:
     return dict(part.split("=", 1) for part in case.partition(":")[2].split(",") if part)
 
 
-def _table(grid: Grid, form: str, rows: Sequence[Row]) -> Table:
-    """Return a form's table: what all its cases share in the title, what varies in columns of its own."""
+def _table(grid: Grid, form: str, rows: Sequence[Row], width: int) -> Table:
+    """Return a form's table: what all its cases share in the title, what varies in columns of its own.
+
+    Where the words do not fit the width, cells are signs.
+    """
     parameters = [_parameters(case) for case, _ in rows]
     varying = [name for name in parameters[0] if len({p.get(name) for p in parameters}) > 1]
     shared = " ".join(f"{name}={value}" for name, value in parameters[0].items() if name not in varying)
     table = _plain_table(f"{form}  {shared}  ({len(rows)} cases)", [*varying, *grid.columns, "validated"])
+    fixed = sum(max(len(p.get(name, "")) for p in parameters) + 3 for name in varying)
+    words = sum(max(len(cell_text(cells[i])) for _, cells in rows) + 3 for i in range(len(grid.columns)))
+    say = cell_text if fixed + words + _VALIDATED <= width else cell_sign
     for (_, cells), values in zip(rows, parameters, strict=True):
-        texts = [cell_text(cell) for cell in cells]
+        texts = [say(cell) for cell in cells]
         styled = [f"[{_STYLES[text[0]]}]{text}[/]" if text else "" for text in texts]
         table.add_row(*(values.get(name, "") for name in varying), *styled, validation_text(cells))
     return table
@@ -94,6 +101,6 @@ def _plain_table(title: str, columns: Sequence[str]) -> Table:
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in columns:
-        table.add_column(name, no_wrap=True)
+    for name in columns:  # only the last gives way where room is short
+        table.add_column(name, no_wrap=name != "validated", overflow="fold")
     return table

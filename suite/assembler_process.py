@@ -106,4 +106,4 @@ def _started(arguments: Sequence[str], folder: str | None) -> Iterator[subproces
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):  # it ended by itself, and left no child behind
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)

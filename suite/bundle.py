@@ -14,13 +14,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from suite import catalogue, targets
+from suite import arena, catalogue, targets
 from suite.claims import ptx_version
 from suite.errors import UsageError
 from suite.execute import module_key
-from suite.model import Diagnostic, Kernel, Realization, Source
+from suite.model import REALIZATIONS, WORDS, Diagnostic, Kernel, Realization, Source
 from suite.observe import Assembled
 from suite.pipeline import Group
+from suite.probe import Case
+from suite.verify import inputs
 
 SCHEMA = 1
 
@@ -69,7 +71,7 @@ def read(path: Path) -> Bundle:
     try:
         with zipfile.ZipFile(path) as archive:
             manifest = json.loads(archive.read("manifest.json"))
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
         raise UsageError(f"{path} is not a ptxproof bundle: {error}") from None
     if not isinstance(manifest, dict) or manifest.get("bundle") != "ptxproof":
         raise UsageError(f"{path} is not a ptxproof bundle: its manifest is another's")
@@ -80,6 +82,8 @@ def read(path: Path) -> Bundle:
         raise UsageError(
             f"{path} asks catalogue {there}, this checkout is catalogue {here}; check out the same version"
         )
+    if not isinstance(manifest.get("groups"), list):
+        raise UsageError(f"{path}: broken bundle: its manifest has no groups")
     return Bundle(path, manifest)
 
 
@@ -109,7 +113,7 @@ def _alone(group: Group) -> dict[str, bytes]:
 
 def _pack_item(item: Assembled, cubin: bytes, cubins: dict[str, bytes]) -> dict[str, Any]:
     means = {"realization": asdict(item.realization)} if item.realization else {}
-    code = {"cubin": _keep(cubins, cubin)} if cubin else {}
+    code = {"cubin": _keep(cubins, cubin), "facts": launch_facts(item.case)} if cubin else {}
     said = [asdict(entry) for entry in item.diagnostics]
     return {
         "case": item.case.id,
@@ -119,6 +123,13 @@ def _pack_item(item: Assembled, cubin: bytes, cubins: dict[str, bytes]) -> dict[
         **means,
         **code,
     }
+
+
+def launch_facts(case: Case) -> str:
+    """Return a hash of what the kernel relies on: geometry, arguments, and where its outputs lie."""
+    job = arena.job(case, inputs(case), "", "")
+    facts = (job.grid, job.block, job.cluster, job.shared, job.arguments, job.outputs, len(job.image))
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
 def _keep(cubins: dict[str, bytes], cubin: bytes) -> str:
@@ -134,7 +145,7 @@ def _group(path: Path, archive: zipfile.ZipFile, entry: dict[str, Any]) -> Group
         items = tuple(_unpack_item(cell, cubins) for cell in entry["cells"])
         target = targets.parse(entry["target"])
         return Group(entry["toolchain"], ptx_version(entry["ptx"]), target, items, lambda: good)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise UsageError(f"{path}: broken bundle: {type(error).__name__} {error}") from None
 
 
@@ -143,6 +154,12 @@ def _unpack_item(cell: dict[str, Any], cubins: dict[str, bytes]) -> Assembled:
     realization = Realization(**cell["realization"]) if "realization" in cell else None
     said = tuple(Diagnostic(**entry) for entry in cell["diagnostics"])
     case = catalogue.find(cell["case"])
+    if cell["word"] not in WORDS[: WORDS.index("assembled") + 1]:
+        raise ValueError(f"{case.id} is {cell['word']!r}, which no assembler says")
+    if realization and realization.word not in REALIZATIONS:
+        raise ValueError(f"{case.id} is {realization.word!r}, which is no realization")
+    if "cubin" in cell and cell["facts"] != launch_facts(case):
+        raise ValueError(f"{case.id} was packed for another launch; make the bundle with this checkout")
     source = Source(case.id, kernel, kernel, kernel)
     return Assembled(case, source, cell["word"], said, realization, cubins.get(cell.get("cubin", ""), b""))
 

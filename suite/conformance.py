@@ -89,8 +89,7 @@ class Recorder:
     def __init__(self, path: Path | None) -> None:
         self._tally = Tally()
         self._waivers = waivers.load()
-        about = {**header(local_device()[0]), "catalogue": catalogue.version()} if path else {}
-        self._writer = Writer(path, about) if path else None
+        self._writer = Writer(path, {**header(local_device()[0]), "catalogue": catalogue.version()}) if path else None
 
     @property
     def unneeded(self) -> list[str]:

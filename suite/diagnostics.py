@@ -72,6 +72,8 @@ _TABLE = (
     ("malformed",                r"(?:Illegal|Invalid|Duplicate|Missing|Inconsistent|Unsupported modifier|Geometry) ?"),
     ("malformed",                r"Argument \d+ of|Value .* out of range|Too (?:many|few) |.* expected"),
     ("malformed",                r"(?:Instruction|Modifier|Operation) .*requires|.*must be "),
+    ("malformed",                r"Type .* may only be used|Vector type too large"),
+    ("malformed",                r"Modifier .* cannot be applied|State space incorrect"),
     ("crash",                    r"Internal (?:compiler )?error|.*core dumped|Segmentation fault"),
 )  # fmt: skip
 _CLASSES = tuple((kind, re.compile(pattern)) for kind, pattern in _TABLE)

@@ -33,6 +33,9 @@ _CALL_OF_NOTHING = 0xFFFFFFFC  # from here on up .nv.callgraph's symbol indices 
 _SIZED, _REGISTER_COUNT = 0x04, 0x2F  # .nv.info: a record with a size; EIATTR_REGCOUNT
 
 
+_Code = list[dict[str, Any]]  # instructions as nvdisasm -json prints them
+
+
 class DisassemblerError(Exception):
     """An nvdisasm that does not read a cubin; never a result."""
 
@@ -40,13 +43,15 @@ class DisassemblerError(Exception):
 def disassemble(cubin: bytes) -> dict[str, Sass]:
     """Return the machine code of every function in a cubin, by name; kernels among them.
 
-    NOPs are left out, and what stands under a predicate that is never true. Calls are those that the code names and
-    those that the cubin's call graph holds, whose target the code takes from a table. Raises `UsageError` where there
-    is no nvdisasm, `DisassemblerError` where it fails or the bytes are no cubin.
+    A function's code has that of the routines in the cubin that it calls. NOPs are left out, and what stands under a
+    predicate that is never true. Calls are those that the code names and those that the cubin's call graph holds, whose
+    target the code takes from a table. Raises `UsageError` where there is no nvdisasm, `DisassemblerError` where it
+    fails or the bytes are no cubin.
     """
     calls = _call_graph(cubin)
     functions = {function["function-name"]: function["sass-instructions"] for function in _json(cubin)}
-    return {name: _sass(code, calls.get(name, frozenset())) for name, code in functions.items()}
+    callees = {name: _named(code) | calls.get(name, frozenset()) for name, code in functions.items()}
+    return {name: _sass(_reached(name, callees), functions, callees) for name in functions}
 
 
 def cubin_header(cubin: bytes) -> dict[str, Any]:
@@ -98,11 +103,29 @@ def _json(cubin: bytes) -> list[dict[str, Any]]:
     return list(functions)
 
 
-def _sass(code: list[dict[str, Any]], called: frozenset[str]) -> Sass:
+def _reached(name: str, callees: dict[str, frozenset[str]]) -> list[str]:
+    """Return the function and the routines that it comes to call, of those that nvdisasm lists.
+
+    Until 13.2, nvdisasm lists a routine within a kernel's section by itself, later as part of the kernel; nvJitLink
+    gives it a section of its own.
+    """
+    found = [name]
+    for function in found:  # which grows
+        found += sorted(callee for callee in callees[function] if callee in callees and callee not in found)
+    return found
+
+
+def _sass(names: list[str], functions: dict[str, _Code], callees: dict[str, frozenset[str]]) -> Sass:
+    code = [one for name in names for one in functions[name]]
     real = [one for one in code if one["opcode"] != "NOP" and one.get("predicate") not in _NEVER]
-    named = {one["operands"] for one in real if one["opcode"].startswith("CALL") and _is_symbol(one["operands"])}
-    calls = sorted({_MARK.sub("", name) for name in named | called})
+    calls = sorted({_MARK.sub("", callee) for name in names for callee in callees[name]})
     return Sass(tuple((one["opcode"], _line(one)) for one in real), tuple(calls))
+
+
+def _named(code: _Code) -> frozenset[str]:
+    """Return the symbols that the code's calls name."""
+    operands = (one["operands"] for one in code if one["opcode"].startswith("CALL"))
+    return frozenset(operand for operand in operands if _is_symbol(operand))
 
 
 def _line(one: dict[str, Any]) -> str:

@@ -41,7 +41,7 @@ def small_integers(fmt: str, limit: int) -> Array:
         return np.arange(-limit if facts.signed else 0, limit + 1)
     if facts.bits > 8:
         return np.arange(-limit, limit + 1, dtype=np.float64)
-    values = np.unique(decode(facts, finite_codes(facts)))
+    values: Array = np.unique(decode(facts, finite_codes(facts)))
     return values[(np.abs(values) <= limit) & (values == np.round(values))] + 0  # + 0 turns -0 into 0
 
 
@@ -84,21 +84,38 @@ def one_hot(rows: int, columns: int, shift: int) -> Array:
     return selector
 
 
+# Values for the trials that need every significand bit and the whole range. Columns: odd significands of the format's
+# full width; factors 2^e for A and 2^-e for B; even values near the top, for sums of which an f32 D or an f16 D needs
+# more bits than f16 or bf16 has; the unit that makes such a sum odd.
+_WIDE: dict[str, tuple[tuple[float, ...], int, dict[str, tuple[float, ...]], float]] = {
+    #       full significands                exponent  tops by D                              unit
+    "f64": ((2.0**52 + 1, 2.0**52 + 4711.0), 500, {"f64": (2.0**24, 2.0**24 + 2)}, 1),
+    "tf32": ((1025, 1367, 1705, 2047), 100, {"f32": (24, 26, 28, 30)}, 1),
+    "f16": ((1025, 1367, 1705, 2047), 6, {"f32": (24, 26, 28, 30), "f16": (6, 8)}, 1),
+    "bf16": ((129, 171, 213, 255), 100, {"f32": (24, 26, 28, 30)}, 1),
+    "e4m3": ((9, 11, 13, 15), 2, {"f32": (10, 12, 14), "f16": (6, 8)}, 1),
+    "e5m2": ((5, 7), 4, {"f32": (12, 14), "f16": (6, 8)}, 1),
+    "e3m2": ((5, 7), 1, {"f32": (4, 6), "f16": (3, 4)}, 0.5),
+    "e2m3": ((4.5, 5.5, 6.5, 7.5), 0, {"f32": (4, 6), "f16": (3, 4)}, 0.5),
+    "e2m1": ((1.5, 3, 6), 0, {"f32": (4, 6), "f16": (3, 4)}, 0.5),
+}
 RANDOM_TRIALS = 8
+WIDE_TRIALS = 4
 
 
 def trial_count(a: str, b: str, mnk: tuple[int, int, int]) -> int:
     """Return the number of trials that `matrix_trials` makes."""
     m, n, k = mnk
-    return RANDOM_TRIALS + plane_count(a, m * k) * -(-k // n) + plane_count(b, k * n) * -(-k // m) + 2
+    planes = plane_count(a, m * k) * -(-k // n) + plane_count(b, k * n) * -(-k // m)
+    return RANDOM_TRIALS + WIDE_TRIALS + planes + 2
 
 
 def matrix_trials(
     rng: np.random.Generator, fmts: tuple[str, str, str], mnk: tuple[int, int, int]
 ) -> tuple[Array, Array, Array]:
-    """Return A, B and C, trials first, for D = A * B + C: random trials, and planes that name each element.
+    """Return A, B and C, trials first, for D = A * B + C: random and wide trials, and planes that name each element.
 
-    `fmts` are the formats of A, B and C. Selectors walk over all of K; C is never all zero.
+    `fmts` are the formats of A, B and C, the last of which is D's too. Selectors walk over all of K.
     """
     m, n, k = mnk
     a_fmt, b_fmt, c_fmt = fmts
@@ -106,14 +123,33 @@ def matrix_trials(
     a = random_multiplicand(rng, a_fmt, (trials, m, k))
     b = random_multiplicand(rng, b_fmt, (trials, k, n))
     c = exact_integers(rng, c_fmt, (trials, m, n), 900 if c_fmt == "f16" else 6000)
-    at = RANDOM_TRIALS
+    if FORMATS[a_fmt].kind == "float":
+        widen(rng, fmts, (a[RANDOM_TRIALS:], b[RANDOM_TRIALS:], c[RANDOM_TRIALS:]))
+    at = RANDOM_TRIALS + WIDE_TRIALS
     for shift in range(0, k, n):
         for plane in digit_planes(a_fmt, m, k):
             a[at], b[at], at = plane, one_hot(k, n, shift), at + 1
     for shift in range(0, k, m):
         for plane in digit_planes(b_fmt, k, n):
             a[at], b[at], at = one_hot(k, m, shift).T, plane, at + 1
-    distinct = np.arange(1, m * n + 1).reshape(m, n)
+    distinct = 2 * np.arange(m * n).reshape(m, n) + 1 + (2.0**52 if c_fmt == "f64" else 0)
     a[at], c[at] = 0, distinct
     b[at + 1], c[at + 1] = 0, -distinct
     return a, b, c
+
+
+def widen(rng: np.random.Generator, fmts: tuple[str, str, str], trials: tuple[Array, Array, Array]) -> None:
+    """Fill the first four trials with what a machine of fewer bits or less range would get wrong.
+
+    In turn: full significands in A; in B; both ends of the exponent range; sums of many bits.
+    """
+    a, b, c = trials
+    (_, m, k), n = a.shape, b.shape[2]
+    (full_a, range_a, tops_a, unit_a), (full_b, range_b, tops_b, unit_b) = _WIDE[fmts[0]], _WIDE[fmts[1]]
+    a[0], b[0], c[0] = rng.choice(full_a, (m, k)), one_hot(k, n, 0), 0
+    a[1], b[1], c[1] = one_hot(k, m, 0).T, rng.choice(full_b, (k, n)), 0
+    exponent = min(range_a, range_b)
+    a[2], b[2] = a[2] * 2.0**exponent, b[2] * 2.0**-exponent
+    d = fmts[2]
+    a[3], b[3], c[3] = rng.choice(tops_a[d], (m, k)), rng.choice(tops_b[d], (k, n)), 0
+    a[3, :, -1], b[3, -1] = unit_a, unit_b

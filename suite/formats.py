@@ -67,19 +67,19 @@ _TABLE = (
 )
 FORMATS: dict[str, Format] = {entry.name: entry for entry in _TABLE}
 
-Array = NDArray[np.generic]
+Array = np.ndarray
 
 
 def decode(fmt: Format, codes: Array) -> Array:
     """Return the values of `codes`: float64 for floats, int64 for integers and bits (uint64 for 64-bit ones)."""
-    codes = np.asarray(codes).astype(np.uint64)
+    words: NDArray[np.uint64] = np.asarray(codes).astype(np.uint64)
     if fmt.kind != "float":
-        return _decode_integer(fmt, codes)
+        return _decode_integer(fmt, words)
     if fmt.name == "f64":
-        return codes.view(np.float64)
+        return words.view(np.float64)
     if fmt.bits <= 16:
-        return _small_table(fmt)[codes]
-    widened = (codes >> np.uint64(fmt.padding)) << np.uint64(fmt.padding)
+        return np.asarray(_small_table(fmt)[words])
+    widened = (words >> np.uint64(fmt.padding)) << np.uint64(fmt.padding)
     return widened.astype(np.uint32).view(np.float32).astype(np.float64)
 
 
@@ -96,7 +96,8 @@ def encode(fmt: Format, values: Array) -> NDArray[np.uint64]:
     elif fmt.bits <= 16:
         codes = _nearest_code(fmt, values.astype(np.float64))
     else:
-        codes = values.astype(np.float32).view(np.uint32).astype(np.uint64)
+        with np.errstate(over="ignore"):  # what overflows is refused below
+            codes = values.astype(np.float32).view(np.uint32).astype(np.uint64)
     _require_exact(fmt, values, codes)
     return codes
 
@@ -162,9 +163,11 @@ def _nearest_code(fmt: Format, values: NDArray[np.float64]) -> NDArray[np.uint64
 
 def _require_exact(fmt: Format, values: Array, codes: NDArray[np.uint64]) -> None:
     back = decode(fmt, codes)
-    if fmt.bits == 64:
-        return
-    same = (back == values) | (np.isnan(back) & np.isnan(values))
+    if values.dtype.kind in "iu" and back.dtype.kind == "f":  # compared as floats, 2^53 + 1 would equal 2^53
+        back = back.astype(values.dtype)
+    same = back == values
+    if values.dtype.kind == "f":
+        same |= np.isnan(values) & np.isnan(back.astype(np.float64))
     if not np.all(same):
         first = values[~same].flat[0]
         raise ValueError(f"{fmt.name} cannot hold {first!r} exactly")

@@ -176,7 +176,8 @@ class Gpu:
                 self._current = (stage, number)
 
     def _limit(self) -> float:
-        return self._load_seconds if self._current is not None and self._current[0] == "load" else self._seconds
+        """Return the clock of what the child is at: strict while a kernel runs, else only against a stuck driver."""
+        return self._seconds if self._current is not None and self._current[0] == "begin" else self._load_seconds
 
     def _settle(self, batch: _Batch, reply: Reply) -> None:
         self._current, self._false_starts = None, 0

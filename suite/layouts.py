@@ -28,17 +28,17 @@ class Layout:
     @property
     def registers(self) -> int:
         """Return the registers a lane holds."""
-        return self.row.shape[0]
+        return int(self.row.shape[0])
 
     @property
     def lanes(self) -> int:
         """Return the lanes that take part."""
-        return self.row.shape[1]
+        return int(self.row.shape[1])
 
     @property
     def slots(self) -> int:
         """Return the elements a register holds."""
-        return self.row.shape[2]
+        return int(self.row.shape[2])
 
 
 def _grid(registers: int, slots: int) -> tuple[Index, Index, Index, Index]:

@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 
-from suite.exact import exact_integers, matrix_trials, trial_count
+from suite.exact import exact_integers, matrix_trials, trial_count, widen
 from suite.formats import FORMATS
 from suite.layouts import mma_a, mma_b, mma_c, quad_a, quad_b, quad_c, scale_a, scale_b
 from suite.operands import Fragment, Operand, Scale
@@ -121,7 +121,7 @@ def bit_inputs(params: Params, rng: np.random.Generator) -> Arrays:
     return {
         "a": (rng.random((BIT_TRIALS, m, k)) < density_a).astype(np.int64),
         "b": (rng.random((BIT_TRIALS, k, n)) < density_b).astype(np.int64),
-        "c": rng.integers(-6000, 6000, (BIT_TRIALS, m, n)),
+        "c": rng.integers(-(2**30), 2**30, (BIT_TRIALS, m, n)),
     }
 
 
@@ -149,15 +149,18 @@ def quad_fragments(params: Params) -> tuple[Operand, ...]:
 
 
 def quad_inputs(params: Params, rng: np.random.Generator) -> Arrays:
-    """Return four stacked A (32 x 4), B (16 x 8) and C (32 x 8); in four trials each element of A or B is named."""
+    """Return four stacked A (32 x 4), B (16 x 8) and C (32 x 8); trials 4 to 7 name each element of A or B."""
+    d_fmt, c_fmt = params["d"], params["c"]
     a = exact_integers(rng, "f16", (QUAD_TRIALS, 32, 4), 4)
     b = exact_integers(rng, "f16", (QUAD_TRIALS, 16, 8), 4)
-    for shift in range(2):
-        a[shift] = np.arange(1, 129).reshape(32, 4)
-        b[shift] = np.tile(np.eye(4), (4, 2)) if shift == 0 else np.tile(np.eye(4)[::-1], (4, 2))
-        a[2 + shift] = np.tile(np.eye(4) if shift == 0 else np.eye(4)[::-1], (8, 1))
-        b[2 + shift] = np.arange(1, 129).reshape(16, 8)
-    return {"a": a, "b": b, "c": exact_integers(rng, params["c"], (QUAD_TRIALS, 32, 8), 900)}
+    c = exact_integers(rng, c_fmt, (QUAD_TRIALS, 32, 8), 6000 if c_fmt == "f32" else 900)
+    for q in range(4):
+        rows_a, rows_b = slice(8 * q, 8 * q + 8), slice(4 * q, 4 * q + 4)
+        widen(rng, ("f16", "f16", d_fmt), (a[:, rows_a], b[:, rows_b], c[:, rows_a]))
+    for trial, eye in enumerate((np.eye(4), np.eye(4)[::-1]), start=4):
+        a[trial], b[trial] = np.arange(1, 129).reshape(32, 4), np.tile(eye, (4, 2))
+        a[trial + 2], b[trial + 2] = np.tile(eye, (8, 1)), np.arange(1, 129).reshape(16, 8)
+    return {"a": a, "b": b, "c": c}
 
 
 def quad_multiply(params: Params, arrays: Arrays) -> Arrays:

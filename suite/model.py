@@ -127,7 +127,7 @@ class Job:
 class GpuResult:
     """Stage 5 and 6's value: how far the launch came, and the arena after each of the two poisoned runs.
 
-    `stage` is where it ended: `load`, `launch` or `done`; `outcome` is `ok`, `unloadable`, `faulted` or `hung`; `code`
+    `stage` is where it ended: `load`, `encode` (of a tensor map), `launch` or `done`; `outcome` is `ok`, `unloadable`, `faulted` or `hung`; `code`
     is the driver's name for the error, such as `CUDA_ERROR_ILLEGAL_ADDRESS`.
     """
 
@@ -150,7 +150,11 @@ class NotAsked:
 
 @dataclass(frozen=True)
 class Observation:
-    """One cell: how far a case got on a target with a toolchain, with its evidence."""
+    """One cell: how far a case got on a target with a toolchain, with its evidence.
+
+    `observed` is empty where memory shows the instruction's effect, else what shows it: then `correct` says that the
+    kernel around it ran rightly, and validates nothing.
+    """
 
     case: str
     family: str
@@ -163,6 +167,7 @@ class Observation:
     kernel: str
     realization: str | None = None
     opcodes: dict[str, int] = field(default_factory=dict)
+    observed: str = ""
     diagnostics: tuple[Diagnostic, ...] = ()
     not_asked: NotAsked | None = None
     gpu: dict[str, Any] = field(default_factory=dict)

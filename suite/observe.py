@@ -70,7 +70,7 @@ def _word(source: Source, verdicts: Mapping[str, Verdict]) -> str:
     if not verdicts[source.control.name].accepted:
         return "unaskable"
     about = [entry.line for entry in armed.diagnostics if entry.severity in ("error", "fatal")]
-    return "rejected" if any(line is None or line in source.armed.marked for line in about) else "unaskable"
+    return "rejected" if any(line in source.armed.marked for line in about) else "unaskable"
 
 
 def _telling(source: Source, verdicts: Mapping[str, Verdict]) -> tuple[Diagnostic, ...]:

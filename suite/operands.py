@@ -42,10 +42,16 @@ class Operand:
         return self.name
 
     def codes(self, logical: np.ndarray) -> Codes:
-        """Return the codes of a logical array: itself if unsigned, else encoded, which must be exact."""
-        if logical.dtype.kind == "u":
-            return logical.astype(np.uint64)
-        return encode(self.format, logical)
+        """Return the codes of a logical array: itself if unsigned, else encoded.
+
+        Raises `ValueError` for a value that is not exact, or a code that is too wide.
+        """
+        if logical.dtype.kind != "u":
+            return encode(self.format, logical)
+        codes = logical.astype(np.uint64)
+        if self.format.bits < 64 and (codes >> np.uint64(self.format.bits)).any():
+            raise ValueError(f"{self.name}: a code is wider than {self.fmt}")
+        return codes
 
     def pack(self, logical: np.ndarray) -> NDArray[np.uint8]:
         """Return the bytes that hold the logical array."""
@@ -151,7 +157,7 @@ class Scale(Operand):
     vectors: tuple[int, ...] = ()
     byte: int = 0
 
-    DECOY = 0x85  # 2^6 as ue8m0, 0.8125 (bit 7 ignored) as ue4m3: never the value of a chosen scale
+    DECOY = 0x85  # 2^6 as ue8m0, 5 * 2^-9 (bit 7 ignored) as ue4m3: never the value of a chosen scale
     registers = 1
     word = 32
     register_type = "b32"

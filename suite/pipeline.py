@@ -133,6 +133,7 @@ def _cell(
         diagnostics=item.diagnostics,
         realization=item.realization.word if item.realization else None,
         opcodes=item.realization.opcodes if item.realization else {},
+        observed="" if case.probe.observed == "memory" else case.probe.observed,
         not_asked=not_asked,
         gpu=gpu or {},
     )

@@ -29,7 +29,7 @@ class Launch:
     shared: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Probe:
     """One instruction form in question.
 

@@ -21,6 +21,9 @@ from suite.model import AGREEMENTS, REALIZATIONS, WORDS, Diagnostic, NotAsked, O
 
 SCHEMA = 1
 
+COMMITTED = Path(__file__).resolve().parent.parent / "reports" / "records"
+_TEXTS = ("case", "family", "opcode", "target", "toolchain", "ptx", "kernel")
+
 
 @dataclass(frozen=True)
 class Record:
@@ -82,6 +85,12 @@ def from_json(data: Mapping[str, Any]) -> Observation:
     for name, words in (("word", WORDS), ("agreement", AGREEMENTS), ("realization", (*REALIZATIONS, None))):
         if data.get(name) not in words:
             raise ValueError(f"{name} is {data.get(name)!r}, not one of {', '.join(str(w) for w in words)}")
+    for name in _TEXTS:
+        if not isinstance(data.get(name), str):
+            raise ValueError(f"{name} is {data.get(name)!r}, not text")
+    for name in ("opcodes", "gpu"):
+        if not isinstance(data.get(name, {}), dict):
+            raise ValueError(f"{name} is no object")
     nested: dict[str, Any] = {"diagnostics": tuple(Diagnostic(**entry) for entry in data.get("diagnostics", ()))}
     if data.get("not_asked"):
         nested["not_asked"] = NotAsked(**data["not_asked"])
@@ -95,9 +104,9 @@ def read(path: Path) -> Record:
     a line that is broken. A last line cut off in the middle of a write is left out, and the record is incomplete.
     """
     try:
-        lines = path.read_text().split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read the record {path}: {error}") from None
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise UsageError(f"cannot read the record {path}: {error.strerror}") from None
     header = _header(path, lines[0])
     cells: list[Observation] = []
     not_asked: Counter[tuple[str, str]] = Counter()
@@ -111,6 +120,8 @@ def read(path: Path) -> Record:
                 not_asked[missing["stage"], missing["reason"]] += missing["cases"]
             elif "end" in entry:
                 complete = not entry["end"]["interrupted"]
+                if entry["end"]["cells"] != len(cells):
+                    raise ValueError(f"the record ends with {entry['end']['cells']} cells and holds {len(cells)}")
             else:
                 raise ValueError("neither cell, not_asked nor end")
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -118,7 +129,7 @@ def read(path: Path) -> Record:
     return Record(path, header, tuple(cells), dict(not_asked), complete)
 
 
-def _header(path: Path, line: str) -> Mapping[str, Any]:
+def _header(path: Path, line: bytes) -> Mapping[str, Any]:
     try:
         header = json.loads(line)
     except ValueError:
@@ -132,7 +143,7 @@ def _header(path: Path, line: str) -> Mapping[str, Any]:
     return header
 
 
-def _entries(path: Path, lines: list[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _entries(path: Path, lines: list[bytes]) -> Iterator[tuple[int, Mapping[str, Any]]]:
     for number, line in enumerate(lines[1:], start=2):
         if not line:
             continue
@@ -148,6 +159,8 @@ def _entries(path: Path, lines: list[str]) -> Iterator[tuple[int, Mapping[str, A
 
 
 def _open(path: Path) -> IO[str]:
+    if path.exists() and path.resolve().is_relative_to(COMMITTED):
+        raise UsageError(f"{path} is a committed record, which is never overwritten; choose another with --record")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path.open("w", encoding="utf-8", buffering=1)

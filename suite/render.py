@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from suite.errors import UsageError
 from suite.model import Kernel, Source
 from suite.probe import Case
 
@@ -17,7 +18,7 @@ PTX = Path(__file__).resolve().parent.parent / "ptx"
 MARK = "//@"  # ends every line on which the instruction in question stands
 
 
-class TemplateError(Exception):
+class TemplateError(UsageError):
     """A template that does not render, with its file and line."""
 
 
@@ -26,9 +27,12 @@ def render(case: Case) -> Source:
 
     Raises `TemplateError`, with template and line, where the template is at fault.
     """
+    armed = _kernel(case, armed=True, support=True)
+    if not armed.marked:
+        raise TemplateError(f"ptx/{case.probe.template}: the instruction stands on no line of it (case {case.id})")
     return Source(
         case.id,
-        armed=_kernel(case, armed=True, support=True),
+        armed=armed,
         scaffold=_kernel(case, armed=False, support=True),
         control=_kernel(case, armed=False, support=False),
     )
@@ -89,18 +93,18 @@ def _fill(case: Case, *, armed: bool, support: bool) -> str:
         return _environment().get_template(case.probe.template).render(context)
     except jinja2.TemplateSyntaxError as error:
         raise TemplateError(f"ptx/{error.name}:{error.lineno}: {error.message}") from error
-    except jinja2.UndefinedError as error:
-        line = _template_line(error, case.probe.template)
-        raise TemplateError(f"ptx/{case.probe.template}:{line}: {error.message} (case {case.id})") from error
     except jinja2.TemplateNotFound as error:
         raise TemplateError(f"ptx/{error.name}: no such template (case {case.id})") from error
+    except (jinja2.UndefinedError, ArithmeticError, TypeError, ValueError) as error:
+        raise TemplateError(f"{_place(error, case.probe.template)}: {error} (case {case.id})") from error
 
 
-def _template_line(error: BaseException, template: str) -> int:
-    """Return the line of the template in which the error arose, as Jinja's rewritten traceback names it."""
-    line, trace = 0, error.__traceback__
+def _place(error: BaseException, template: str) -> str:
+    """Return the innermost template and line in which the error arose, as Jinja's rewritten traceback names them."""
+    found, trace = f"ptx/{template}", error.__traceback__
     while trace:
-        if trace.tb_frame.f_code.co_filename.endswith(template):
-            line = trace.tb_lineno
+        file = Path(trace.tb_frame.f_code.co_filename)
+        if file.suffix == ".j2":
+            found = f"ptx/{file.name}:{trace.tb_lineno}"
         trace = trace.tb_next
-    return line
+    return found

@@ -50,7 +50,7 @@ class Target:
         Base code runs on its own major from its minor up, `f` code on its family's members from its
         minor up, `a` code on its own chip alone. Source: PTX ISA 9.3, 11.1.2.
         """
-        if self.suffix == "a":
+        if self.suffix == "a" or TEGRA & {capability, self.capability}:
             return capability == self.capability
         if self.suffix == "f":
             return capability in FAMILIES[self.capability]
@@ -76,9 +76,13 @@ _CHIPS = (
     ((12, 1), True, True, "DGX Spark (GB10)"),
 )
 
+# Systems on a chip, which share no base code with discrete GPUs or each other. Source: CUDA C++ Best Practices Guide, binary
+# compatibility ("supported only for the desktop, not for Tegra").
+TEGRA: frozenset[tuple[int, int]] = frozenset({(8, 7), (11, 0)})
+
 # Members of the family that an `f` target serves. Source: PTX ISA 9.3, 11.1.2, family-specific features.
 FAMILIES: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {
-    (10, 0): ((10, 0), (10, 3), (10, 7)),
+    (10, 0): ((10, 0), (10, 3), (10, 7)),  # 10.7: by ptxas 13.5.37, "future targets" of the manual's Table 61
     (10, 3): ((10, 3), (10, 7)),
     (10, 7): ((10, 7),),
     (11, 0): ((11, 0),),

@@ -45,6 +45,8 @@ def verify(case: Case, job: Job, result: GpuResult, arrays: Arrays) -> Finding:
 
 def _compare(case: Case, job: Job, result: GpuResult, arrays: Arrays) -> Finding:
     first, second = (arena.outputs(case, job, image) for image in result.arenas)
+    if not first:
+        raise ValueError(f"{case.id} has no output: nothing could show that it works")
     expected = case.probe.oracle(case.params, arrays)
     for operand in case.operands:
         if operand.role == "in" or operand.name not in first:

@@ -15,6 +15,7 @@ from typing import Any
 from suite.catalogue import expand
 from suite.errors import UsageError
 from suite.model import WORDS, Observation
+from suite.targets import ALL
 
 FILE = Path(__file__).resolve().parent.parent / "probes" / "waivers.toml"
 _KEYS = {"case", "targets", "toolchains", "words", "reason", "evidence"}
@@ -39,6 +40,10 @@ class Waiver:
             and fnmatchcase(cell.toolchain, self.toolchains)
         )
 
+    def judges(self, cell: Observation) -> bool:
+        """Tell whether the cell came as far as the waiver speaks of: not one that waits for a device to be `wrong`."""
+        return cell.not_asked is None or "assembled" in self.words
+
 
 @dataclass
 class Waivers:
@@ -49,12 +54,13 @@ class Waivers:
 
     def apply(self, cell: Observation) -> Observation:
         """Return the cell, `waived` where it disagrees as some waiver says it does."""
-        for waiver in self.entries:
-            if not waiver.covers(cell):
-                continue
-            if cell.agreement != "agrees" and cell.word in waiver.words:
-                return replace(cell, agreement="waived", waiver=waiver.reason)
-            self.unneeded.append(f"waiver {waiver.case!r} is not needed: {cell.case}@{cell.target} is {cell.word}")
+        covering = [waiver for waiver in self.entries if waiver.covers(cell)]
+        fitting = [waiver for waiver in covering if cell.word in waiver.words]
+        if fitting and cell.agreement != "agrees":
+            return replace(cell, agreement="waived", waiver=fitting[0].reason)
+        for waiver in covering:
+            if cell.agreement == "agrees" and waiver.judges(cell):
+                self.unneeded.append(f"waiver {waiver.case!r} is not needed: {cell.case}@{cell.target} is {cell.word}")
         return cell
 
 
@@ -69,6 +75,8 @@ def load(path: Path = FILE) -> Waivers:
         table = tomllib.loads(path.read_text())
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: {error}") from None
+    if set(table) - {"waiver"}:
+        raise UsageError(f"{path}: unknown table {sorted(set(table) - {'waiver'})[0]!r}; entries are [[waiver]]")
     entries = tuple(_entry(path, raw) for raw in table.get("waiver", ()))
     _require_matches(path, entries)
     return Waivers(entries)
@@ -76,14 +84,23 @@ def load(path: Path = FILE) -> Waivers:
 
 def _entry(path: Path, raw: dict[str, Any]) -> Waiver:
     lists = ("targets", "words")
-    sound = set(raw) == _KEYS and all(isinstance(raw[key], list if key in lists else str) for key in raw)
+    sound = set(raw) == _KEYS and all(
+        value and isinstance(value, list if k in lists else str) for k, value in raw.items()
+    )
     if not sound or not set(raw["words"]) <= set(WORDS):
         needs = ", ".join(sorted(_KEYS))
-        raise UsageError(f"{path}: a waiver needs exactly {needs} (targets and words are lists); got {raw!r}")
-    return Waiver(**{key: tuple(value) if key in lists else value for key, value in raw.items()})
+        raise UsageError(
+            f"{path}: a waiver needs exactly {needs}, none empty (targets and words are lists); got {raw!r}"
+        )
+    return Waiver(
+        raw["case"], tuple(raw["targets"]), raw["toolchains"], tuple(raw["words"]), raw["reason"], raw["evidence"]
+    )
 
 
 def _require_matches(path: Path, entries: Iterable[Waiver]) -> None:
     for waiver in entries:
         if not any(fnmatchcase(case.id, waiver.case) for case in expand()):
             raise UsageError(f"{path}: waiver {waiver.case!r} matches no case of the catalogue")
+        for glob in waiver.targets:
+            if not any(fnmatchcase(target.name, glob) for target in ALL):
+                raise UsageError(f"{path}: waiver {waiver.case!r} names no target with {glob!r}")

@@ -116,6 +116,14 @@ def test_culprit_is_found_and_its_neighbours_keep_their_verdicts(
     assert {n: said(v) for n, v in verdicts.items()} == {n: said(v) for n, v in honest.items()}
 
 
+def test_log_that_a_crash_cut_short_is_not_believed(tmp_path: Path) -> None:
+    fake = on_comment(tmp_path / "ptxas", "CULPRIT", f'{real().path} "$@" 2>&1 | head -1; kill -SEGV $$')
+    chosen = [*kernels("unknown", "mismatch"), *numbered(3, "CULPRIT", at=1)]
+    verdicts = assemble(chosen, fake, TARGET)
+    assert said(verdicts["unknown_0"]) == said(assemble_one(chosen[0], real(), TARGET))
+    assert [name for name, verdict in verdicts.items() if verdict.accepted] == ["n0", "n2"]
+
+
 def test_refusal_without_a_word_is_found_too(tmp_path: Path) -> None:
     fake = on_comment(tmp_path / "ptxas", "CULPRIT", "exit 255")
     verdicts = assemble(numbered(5, "CULPRIT", at=2), fake, TARGET)
@@ -158,7 +166,7 @@ def test_assembler_that_is_gone_or_not_executable(tmp_path: Path) -> None:
 
 def test_time_out_leaves_no_process_behind(tmp_path: Path) -> None:
     child = tmp_path / "child"
-    fake = on_comment(tmp_path / "ptxas", "CULPRIT", f"sleep 60 & echo $! > {child}; wait")
+    fake = on_comment(tmp_path / "ptxas", "CULPRIT", f"sleep 60 >/dev/null 2>&1 & echo $! > {child}; wait")
     verdict = assemble(numbered(1, "CULPRIT", at=0), fake, TARGET, seconds=1.0)["n0"]
     assert [d.kind for d in verdict.diagnostics] == ["timeout"]
     assert _gone(int(child.read_text()))

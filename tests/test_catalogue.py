@@ -55,7 +55,7 @@ def test_how_an_effect_is_seen_is_a_closed_list() -> None:
 
 
 def test_every_family_of_the_issue_is_there() -> None:
-    assert catalogue.families() == ("cp_async", "mma_sync", "tcgen05", "tma")
+    assert {"cp_async", "mma_sync", "tcgen05", "tma"} <= set(catalogue.families())
     assert {case.family for case in CASES} == set(catalogue.families())
 
 

@@ -46,6 +46,10 @@ HEADER_LINES = 3
         ("malformed", "Duplicate definition of variable 'r'"),
         ("malformed", "Parsing error near ':': syntax error"),
         ("malformed", "Argument 3 of instruction 'ld': value '9' out of range, expected to be in range [0..7]"),
+        ("malformed", "Type .b128 may only be used as an instruction type"),
+        ("malformed", "Vector type too large, exceeds 128 bit limit"),
+        ("malformed", "Modifier '.volatile' cannot be applied to '.local' space"),
+        ("malformed", "State space incorrect for instruction 'cp.async.bulk.tensor'"),
         ("resource", "Entry function 'd' uses too much shared data (0x3f7a0 bytes, 0x18c00 max)"),
         (
             "advisory",
@@ -62,8 +66,8 @@ def test_text_is_of_its_class(expected: str, text: str) -> None:
 
 
 PTXAS_LOG = """\
-ptxas /tmp/a, line 2/module.ptx, line 6; error   : Instruction 'foo' not supported on .target 'sm_90'
-ptxas /tmp/a, line 2/module.ptx, line 24; warning : Advisory: look; and think: twice
+ptxas /a folder, line 2/module.ptx, line 6; error   : Instruction 'foo' not supported on .target 'sm_90'
+ptxas /a folder, line 2/module.ptx, line 24; warning : Advisory: look; and think: twice
 ptxas info    : (C7508) Potential Performance Loss: 'setmaxnreg' ignored
 ptxas error   : Entry function 'd' uses too much shared data
     in two banks

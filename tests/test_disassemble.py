@@ -69,6 +69,27 @@ def test_padding_under_a_predicate_that_is_never_true(monkeypatch: pytest.Monkey
     assert disassemble(image)["plain"].instructions == (("UIADD3", "@UPT UIADD3 UR4,UR4,0x1,URZ"), ("EXIT", "EXIT"))
 
 
+def test_routine_is_its_callers_code_however_nvdisasm_lists_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until 13.2 nvdisasm listed it as a function of its own."""
+
+    def call(name: str) -> dict[str, str]:
+        return {"opcode": "CALL.REL.NOINC", "operands": name}
+
+    image = cubin("sm_90a")
+    routine, inner = "$__internal_0_$__cuda_a", "$__internal_1_$__cuda_b"
+    parts = {"plain": [call(routine), {"opcode": "EXIT"}], routine: [{"opcode": "FADD"}, call(inner)], inner: []}
+    parts[inner] = [{"opcode": "FMUL"}, call(routine), {"opcode": "BRA"}, {"opcode": "NOP"}]
+    whole = {"plain": [one for part in parts.values() for one in part]}
+    found = []
+    for listed in (parts, whole):
+        functions = [{"function-name": name, "sass-instructions": code} for name, code in listed.items()]
+        monkeypatch.setattr(stage, "_json", lambda cubin, functions=functions: functions)
+        found.append(disassemble(image)["plain"])
+    assert found[0] == found[1]
+    assert opcodes(found[0]) == ["CALL.REL.NOINC", "EXIT", "FADD", "CALL.REL.NOINC", "FMUL", "CALL.REL.NOINC", "BRA"]
+    assert found[0].calls == ("__cuda_a", "__cuda_b")
+
+
 def test_predicate_is_of_the_line_and_not_of_the_opcode() -> None:
     code = disassemble(cubin("sm_90a"))["predicated"].instructions
     assert ("EXIT", "@P0 EXIT") in code or ("EXIT", "@!P0 EXIT") in code

@@ -19,7 +19,7 @@ from suite.model import GpuResult, Job
 from suite.modules import kernels_in
 
 FAKE = Path(__file__).with_name("fake_gpu.py")
-CLOCK = 2.0  # seconds; every good job of the fake child takes far less
+CLOCK = 3.0  # seconds; every good job of the fake child takes far less
 MANY = "\n.entry a()\n.entry b()\n.entry c()\n"
 ONE = "\n.entry a()\n"
 MODULES = {
@@ -52,7 +52,7 @@ def state(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(state: Path) -> Start:
-    def begin(healthy: object = 99, *, canary: Canary | None = CANARY, load_seconds: float = 5.0) -> Gpu:
+    def begin(healthy: object = 99, *, canary: Canary | None = CANARY, load_seconds: float = 20.0) -> Gpu:
         child = [sys.executable, str(FAKE), str(state), str(healthy)]
         return Gpu(canary=canary, seconds=CLOCK, load_seconds=load_seconds, child=child)
 
@@ -152,10 +152,10 @@ def test_a_job_within_its_clock_is_not_hung(start: Start, state: Path) -> None:
 def test_the_clock_stands_still_while_the_caller_looks_at_a_result(start: Start, state: Path) -> None:
     with start() as gpu:
         results = []
-        for result in gpu.run([make(f"case{i}", "slow") for i in range(3)], MODULES):
+        for result in gpu.run([make(f"case{i}", "slow") for i in range(2)], MODULES):
             results.append(result.outcome)
             time.sleep(1.2 * CLOCK)
-    assert results == ["ok"] * 3
+    assert results == ["ok"] * 2
     assert starts(state) == 1
 
 
@@ -315,7 +315,7 @@ def test_a_deadly_module_of_many_kernels_is_split(start: Start, state: Path) -> 
 
 
 def test_a_load_that_never_ends_is_unloadable(start: Start) -> None:
-    with start(load_seconds=0.5) as gpu:
+    with start(load_seconds=2.0) as gpu:
         results = summary(gpu.run([make("x", module="endless"), make("y")], MODULES))
     assert results == [("x", "unloadable", "load", "TIMEOUT"), ("y", "ok", "done", "")]
 

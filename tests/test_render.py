@@ -44,7 +44,8 @@ def test_scaffold_and_control_lack_the_instruction() -> None:
 def test_no_control_holds_an_instruction_of_its_family() -> None:
     prefixes = {"mma_sync": "mma.", "tcgen05": "tcgen05.", "tma": "cp.async", "cp_async": "cp.async"}
     for case, source in zip(CASES, sources(), strict=True):
-        assert prefixes[case.family] not in source.control.text, case.id
+        if case.family in prefixes:
+            assert prefixes[case.family] not in source.control.text, case.id
 
 
 def test_the_scaffold_is_the_armed_kernel_without_the_marked_lines() -> None:

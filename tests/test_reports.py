@@ -96,10 +96,10 @@ def test_every_word_has_a_sign_of_its_own() -> None:
 
 @pytest.mark.parametrize("word", WORDS)
 @pytest.mark.parametrize("realization", [None, *REALIZATIONS])
-@pytest.mark.parametrize("agreement, mark", list(zip(AGREEMENTS, ("", " !", " ~"), strict=True)))
+@pytest.mark.parametrize("agreement, mark", list(zip(AGREEMENTS, ("", "!", "~"), strict=True)))
 def test_text_of_a_cell(word: str, realization: str | None, agreement: str, mark: str) -> None:
     text = matrix.cell_text(Cell(cell(word=word, realization=realization, agreement=agreement), ()))
-    assert text == f"{matrix.SIGNS[word]} {word}" + (f" {realization}" if realization else "") + mark
+    assert text == f"{matrix.SIGNS[word]}{mark} {word}" + (f" {realization}" if realization else "")
 
 
 SHOWN = (
@@ -141,8 +141,8 @@ def test_markdown_has_a_table_a_family_of_equal_width() -> None:
     for part in text.split("###")[1:]:
         widths = {line.count("|") for line in part.splitlines() if line.startswith("|")}
         assert len(widths) == 1
-    assert "✗ rejected !" in text
-    assert "◐ assembled emulated ~" in text
+    assert "✗! rejected" in text
+    assert "◐~ assembled emulated" in text
 
 
 def test_columns_name_the_toolchain_where_there_are_several() -> None:
@@ -184,5 +184,5 @@ def test_what_was_not_asked_is_said_with_its_count() -> None:
 
 def test_committed_records_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(found.complete for found in cells.committed())
-    monkeypatch.setattr(cells, "RECORDS", tmp_path)
+    monkeypatch.setattr(cells, "COMMITTED", tmp_path)
     assert cells.committed() == []

@@ -81,6 +81,12 @@ def test_newest_ptxas_comes_first() -> None:
     assert inventory().toolchains[0].kind == "ptxas"
 
 
+def test_releases_are_ordered_as_numbers() -> None:
+    found = [stub(name) for name in ("nvjitlink 13.5.1", "ptxas 13.9.5", "ptxas 13.10.1", "ptxas 9.2.88")]
+    ordered = ["ptxas 13.10.1", "ptxas 13.9.5", "ptxas 9.2.88", "nvjitlink 13.5.1"]
+    assert [t.name for t in toolchains._distinct(found)] == ordered
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

@@ -194,7 +194,8 @@ def test_a_case_without_outputs_is_never_correct() -> None:
     case = replace(run.case, probe=replace(run.case.probe, operands=lambda params: only_inputs))
     job = arena.job(case, run.arrays, "module", "kernel")
     result = GpuResult(case.id, "ok", "done", arenas=(job.image, job.image))
-    assert verify(case, job, result, run.arrays).word != "correct"
+    with pytest.raises(ValueError, match="no output"):
+        verify(case, job, result, run.arrays)
 
 
 def test_every_launched_case_writes_something() -> None:
