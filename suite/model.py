@@ -127,8 +127,8 @@ class Job:
 class GpuResult:
     """Stage 5 and 6's value: how far the launch came, and the arena after each of the two poisoned runs.
 
-    `stage` is where it ended: `load`, `encode` (of a tensor map), `launch` or `done`; `outcome` is `ok`, `unloadable`, `faulted` or `hung`; `code`
-    is the driver's name for the error, such as `CUDA_ERROR_ILLEGAL_ADDRESS`.
+    `stage` is where it ended: `load`, `encode` (of a tensor map), `launch` or `done`; `outcome` is `ok`, `unloadable`,
+    `faulted` or `hung`; `code` is the driver's name for the error, such as `CUDA_ERROR_ILLEGAL_ADDRESS`.
     """
 
     case: str

@@ -76,8 +76,8 @@ _CHIPS = (
     ((12, 1), True, True, "DGX Spark (GB10)"),
 )
 
-# Systems on a chip, which share no base code with discrete GPUs or each other. Source: CUDA C++ Best Practices Guide, binary
-# compatibility ("supported only for the desktop, not for Tegra").
+# Systems on a chip, which share no base code with discrete GPUs or each other.
+# Source: CUDA C++ Programming Guide, 3.1.2, binary compatibility.
 TEGRA: frozenset[tuple[int, int]] = frozenset({(8, 7), (11, 0)})
 
 # Members of the family that an `f` target serves. Source: PTX ISA 9.3, 11.1.2, family-specific features.
