@@ -42,7 +42,8 @@ def small_integers(fmt: str, limit: int) -> Array:
     if facts.bits > 8:
         return np.arange(-limit, limit + 1, dtype=np.float64)
     values: Array = np.unique(decode(facts, finite_codes(facts)))
-    return values[(np.abs(values) <= limit) & (values == np.round(values))] + 0  # + 0 turns -0 into 0
+    chosen = (np.abs(values) <= limit) & (values == np.round(values))
+    return np.asarray(values[chosen] + 0)  # + 0 turns -0 into 0
 
 
 def exact_integers(rng: np.random.Generator, fmt: str, shape: tuple[int, ...], limit: int) -> Array:
