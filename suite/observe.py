@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from suite.assemble import Progress, assemble
+from suite.assemble import assemble
 from suite.disassemble import disassemble
 from suite.model import Diagnostic, Kernel, Realization, Sass, Source, Verdict
 from suite.probe import Case
+from suite.progress import Progress, Silent
 from suite.realize import realize
 from suite.render import render
 from suite.targets import Target
@@ -36,7 +37,9 @@ def observe(
     Raises `TemplateError` for a template that does not render, `AssemblerError` for an assembler that makes no sense.
     """
     sources = [render(case) for case in cases]
-    verdicts = assemble(_kernels(sources), toolchain, target, progress=progress)
+    kernels = _kernels(sources)
+    with (progress or Silent()).stage(f"{target} {toolchain.name}: kernels assembled", len(kernels)) as step:
+        verdicts = assemble(kernels, toolchain, target, progress=step)
     code = _disassembled(verdicts)
     return [_cell(case, source, verdicts, code) for case, source in zip(cases, sources, strict=True)]
 

@@ -64,14 +64,14 @@ class Run:
     no_device: str = ""
 
 
-def assembled(selection: Selection, tally: Tally) -> Iterator[Group]:
+def assembled(selection: Selection, tally: Tally, progress: Progress) -> Iterator[Group]:
     """Yield what each toolchain makes of each target, and count the targets that a toolchain does not know."""
     for toolchain in selection.toolchains:
         for target in selection.targets:
             if target.name not in toolchain.targets:
                 tally.not_asked["assemble", f"{toolchain.name} does not know {target}"] += len(selection.cases)
                 continue
-            items = tuple(observe(selection.cases, toolchain, target))
+            items = tuple(observe(selection.cases, toolchain, target, progress))
             good = lambda toolchain=toolchain, target=target: canary.image(toolchain, target)  # noqa: E731
             split = splitter(items, toolchain, target)
             yield Group(toolchain.name, toolchain.ptx, target, items, good, split)
@@ -80,7 +80,7 @@ def assembled(selection: Selection, tally: Tally) -> Iterator[Group]:
 def ask(run: Run, groups: Iterable[Group]) -> None:
     """Take every group as far as this machine allows; each cell reaches `add` as soon as it is finished."""
     for group in groups:
-        with run.progress.stage(f"{group.target} {group.toolchain}", len(group.items)) as step:
+        with run.progress.stage(f"{group.target} {group.toolchain}: cases judged", len(group.items)) as step:
             for cell in _cells(run, group):
                 judged = run.waivers.apply(cell)
                 run.tally.count(judged)

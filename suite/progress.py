@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-Step = Callable[[], None]
+
+class Step(Protocol):
+    """Called as things are finished."""
+
+    def __call__(self, count: int = 1) -> None:
+        """Count so many of them."""
 
 
 class Progress(Protocol):
     """Anything that can show how a group of cases comes on."""
 
     def stage(self, name: str, total: int) -> AbstractContextManager[Step]:
-        """Open a group of `total` cases; the value is called once a finished case."""
+        """Open a group of `total` cases or kernels; the value is called as they are finished."""
 
 
 class Lines:
@@ -26,14 +31,14 @@ class Lines:
         """Print the group's name, count and seconds when it ends."""
         start, done = time.monotonic(), 0
 
-        def step() -> None:
+        def step(count: int = 1) -> None:
             nonlocal done
-            done += 1
+            done += count
 
         try:
             yield step
         finally:
-            print(f"{name}: {done} of {total} cases, {time.monotonic() - start:.1f} s", file=sys.stderr, flush=True)
+            print(f"{name}: {done} of {total}, {time.monotonic() - start:.1f} s", file=sys.stderr, flush=True)
 
 
 class Bar:
@@ -51,7 +56,7 @@ class Bar:
         """Show a bar of the group until it ends."""
         with self._bars:
             task = self._bars.add_task(name, total=total)
-            yield lambda: self._bars.advance(task)
+            yield lambda count=1: self._bars.advance(task, count)
 
 
 class Silent:
@@ -60,7 +65,7 @@ class Silent:
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator[Step]:
         """Show nothing."""
-        yield lambda: None
+        yield lambda count=1: None
 
 
 def for_terminal() -> Progress:

@@ -14,6 +14,7 @@ from suite.execute import Executor
 from suite.gpu_device import Device
 from suite.launch import GpuUnhealthy
 from suite.pipeline import Group, Run, Tally
+from suite.progress import Progress
 from suite.record import Writer, read
 from suite.session import header, local_device
 
@@ -34,17 +35,18 @@ def execute(options: argparse.Namespace) -> int:
     """Run, print the matrix and what was not asked; exit 0 all agree, 1 something disagrees, 2 could not judge."""
     device, no_device = local_device()
     tally, known = Tally(), waivers.load()
-    groups, described = _groups(options, device, tally)
+    shown = progress.for_terminal()
+    groups, described = _groups(options, device, tally, shown)
     path = options.record or (options.matrix or Path("build")) / "record.jsonl"
     writer = Writer(path, {**header(device), "catalogue": catalogue.version(), "toolchains": described})
     executor = Executor(device) if device else None
-    run = Run(known, writer.add, progress.for_terminal(), tally, executor, no_device)
+    run = Run(known, writer.add, shown, tally, executor, no_device)
     cut_short = _ask(run, groups, writer)
     return _report(path, options.matrix, tally, known.unneeded, cut_short)
 
 
 def _groups(
-    options: argparse.Namespace, device: Device | None, tally: Tally
+    options: argparse.Namespace, device: Device | None, tally: Tally, shown: Progress
 ) -> tuple[Iterator[Group], list[dict[str, str]]]:
     """Return the groups, from a bundle or as they are assembled, and the toolchains behind them."""
     if options.bundle:
@@ -52,7 +54,7 @@ def _groups(
         return packed.groups(), packed.toolchains
     chosen = selection.resolve(options.arch, options.toolchain, options.case, device)
     described = [{"name": t.name, "ptx": f"{t.ptx[0]}.{t.ptx[1]}"} for t in chosen.toolchains]
-    return pipeline.assembled(chosen, tally), described
+    return pipeline.assembled(chosen, tally, shown), described
 
 
 def _ask(run: Run, groups: Iterator[Group], writer: Writer) -> str:
