@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from suite import cache
 from suite.assemble import assemble
+from suite.cache import Entry
 from suite.disassemble import disassemble
 from suite.model import Diagnostic, Kernel, Realization, Sass, Source, Verdict
 from suite.probe import Case
-from suite.progress import Progress, Silent
+from suite.progress import Progress, Silent, Step
 from suite.realize import realize
 from suite.render import render
 from suite.targets import Target
@@ -30,18 +32,37 @@ class Assembled:
 
 
 def observe(
-    cases: Sequence[Case], toolchain: Toolchain, target: Target, progress: Progress | None = None
+    cases: Sequence[Case],
+    toolchain: Toolchain,
+    target: Target,
+    progress: Progress | None = None,
+    *,
+    code: bool = False,
 ) -> list[Assembled]:
-    """Return what a toolchain makes of each case on a target, in the cases' order.
+    """Return what a toolchain makes of each case on a target, in the cases' order; with their cubins if `code`.
 
     Raises `TemplateError` for a template that does not render, `AssemblerError` for an assembler that makes no sense.
     """
     sources = [render(case) for case in cases]
     kernels = _kernels(sources)
     with (progress or Silent()).stage(f"{target} {toolchain.name}: kernels assembled", len(kernels)) as step:
-        verdicts = assemble(kernels, toolchain, target, progress=step)
-    code = _disassembled(verdicts)
-    return [_cell(case, source, verdicts, code) for case, source in zip(cases, sources, strict=True)]
+        entries = _entries(kernels, toolchain, target, step, code=code)
+    return [_cell(case, source, entries) for case, source in zip(cases, sources, strict=True)]
+
+
+def _entries(
+    kernels: Sequence[Kernel], toolchain: Toolchain, target: Target, step: Step, *, code: bool
+) -> dict[str, Entry]:
+    """Return every kernel's verdict and code: from the cache what it holds, the rest by asking."""
+    shelf = cache.shelf(toolchain, target, toolchain.ptx)
+    known = shelf.find(kernels, code=code)
+    step(len(known))
+    missing = [kernel for kernel in kernels if kernel.name not in known]
+    verdicts = assemble(missing, toolchain, target, progress=step)
+    sass = _disassembled(verdicts)
+    fresh = {name: Entry(verdict, sass[name] if verdict.accepted else None) for name, verdict in verdicts.items()}
+    shelf.keep(missing, fresh, code=code)
+    return known | fresh
 
 
 def _kernels(sources: Sequence[Source]) -> list[Kernel]:
@@ -56,13 +77,14 @@ def _disassembled(verdicts: Mapping[str, Verdict]) -> dict[str, Sass]:
         return {name: sass for module in pool.map(disassemble, modules) for name, sass in module.items()}
 
 
-def _cell(case: Case, source: Source, verdicts: Mapping[str, Verdict], code: Mapping[str, Sass]) -> Assembled:
-    armed, scaffold = verdicts[source.armed.name], verdicts[source.scaffold.name]
+def _cell(case: Case, source: Source, entries: Mapping[str, Entry]) -> Assembled:
+    verdicts = {k.name: entries[k.name].verdict for k in (source.armed, source.scaffold, source.control)}
     word = _word(source, verdicts)
-    if word != "assembled":
+    armed, scaffold = entries[source.armed.name], entries[source.scaffold.name]
+    if word != "assembled" or armed.sass is None or scaffold.sass is None:
         return Assembled(case, source, word, _telling(source, verdicts), None, b"")
-    realization = realize(code[source.armed.name], code[source.scaffold.name], case.native)
-    return Assembled(case, source, word, armed.diagnostics + _blamed(scaffold), realization, armed.cubin)
+    realization = realize(armed.sass, scaffold.sass, case.native)
+    return Assembled(case, source, word, armed.verdict.diagnostics, realization, armed.verdict.cubin)
 
 
 def _word(source: Source, verdicts: Mapping[str, Verdict]) -> str:

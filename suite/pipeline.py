@@ -64,14 +64,14 @@ class Run:
     no_device: str = ""
 
 
-def assembled(selection: Selection, tally: Tally, progress: Progress) -> Iterator[Group]:
-    """Yield what each toolchain makes of each target, and count the targets that a toolchain does not know."""
+def assembled(selection: Selection, tally: Tally, progress: Progress, *, code: bool) -> Iterator[Group]:
+    """Yield what each toolchain makes of each target, with cubins if `code`; count targets that are unknown to it."""
     for toolchain in selection.toolchains:
         for target in selection.targets:
             if target.name not in toolchain.targets:
                 tally.not_asked["assemble", f"{toolchain.name} does not know {target}"] += len(selection.cases)
                 continue
-            items = tuple(observe(selection.cases, toolchain, target, progress))
+            items = tuple(observe(selection.cases, toolchain, target, progress, code=code))
             good = lambda toolchain=toolchain, target=target: canary.image(toolchain, target)  # noqa: E731
             split = splitter(items, toolchain, target)
             yield Group(toolchain.name, toolchain.ptx, target, items, good, split)

@@ -22,6 +22,7 @@ class TemplateError(UsageError):
     """A template that does not render, with its file and line."""
 
 
+@cache
 def render(case: Case) -> Source:
     """Return the case's three kernels.
 

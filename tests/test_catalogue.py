@@ -30,7 +30,7 @@ def test_ids_are_unique_and_one_word() -> None:
 
 
 def test_no_id_is_a_glob_that_matches_another() -> None:
-    assert [case.id for case in CASES if [found.id for found in catalogue.select((case.id,))] != [case.id]] == []
+    assert [case.id for case in CASES if set(case.id) & set("*?[]")] == []
 
 
 def test_opcodes_have_neither_spaces_nor_operands() -> None:

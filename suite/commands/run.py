@@ -54,7 +54,7 @@ def _groups(
         return packed.groups(), packed.toolchains
     chosen = selection.resolve(options.arch, options.toolchain, options.case, device)
     described = [{"name": t.name, "ptx": f"{t.ptx[0]}.{t.ptx[1]}"} for t in chosen.toolchains]
-    return pipeline.assembled(chosen, tally, shown), described
+    return pipeline.assembled(chosen, tally, shown, code=device is not None), described
 
 
 def _ask(run: Run, groups: Iterator[Group], writer: Writer) -> str:
