@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv matrix test lint types unit conformance one-by-one gpu wheels format clean distclean
+.PHONY: help venv matrix toolchains sweep test lint types unit conformance one-by-one gpu wheels format clean distclean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -25,6 +25,10 @@ venv: $(STAMP)  ## build .venv from requirements.txt, once
 matrix: $(STAMP)  ## every case on ARCH and on the local GPU: the matrix, printed and under OUT
 	$(PY) -m suite run --arch $(ARCH),local --matrix $(OUT) $(ARGS)
 test: lint types unit conformance  ## all of the next four
+toolchains: $(STAMP)  ## fetch one ptxas of each minor release from 12.8 on into the user's cache folder
+	$(PY) -m suite fetch
+sweep: toolchains  ## every case on every target with each of those, into build/sweep
+	$(PY) -m suite run --arch all --toolchain 12.8,12.9,13.0,13.1,13.2,13.3,13.4,13.5 --matrix build/sweep $(ARGS)
 lint: $(STAMP)  ## ruff, rules and layout
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
