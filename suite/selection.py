@@ -55,6 +55,11 @@ def resolve(
     return Selection(select(tuple(case or ())), wanted, chosen)
 
 
+def targets_of(arch: Sequence[str]) -> tuple[Target, ...]:
+    """Return the targets that --arch values name, without a GPU. Raises `UsageError` for an unknown one."""
+    return _targets(_split(arch), None)
+
+
 def _is_sweep(arch: Sequence[str] | None) -> bool:
     return "all" in _split(arch)
 
