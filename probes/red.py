@@ -1,0 +1,75 @@
+"""red: every atomic operation that returns nothing. PTX ISA 9.3, 9.7.14.6."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from suite import Claim, Probe, atomics, memory, product
+from suite.probe import Params
+
+RED = "9.7.14.6"
+
+
+def _claim(params: Params) -> Claim:
+    return memory.claim(atomics.words(params), atomics.WORDS, RED)
+
+
+def _fields(params: Params) -> Params:
+    return {**atomics.fields(params), "vectors": ("b",)}
+
+
+# The unit of each state space: where the space is known at run time only, that of atom without a result. Source:
+# nvdisasm 13.5.37 of kernels from ptxas 13.5.37, which writes RED for global memory until sm_80 and REDG later.
+UNITS = {
+    "generic": ("RED", "ATOM"),
+    "global": ("RED", "REDG"),
+    "shared": ("ATOMS",),
+    "shared::cta": ("ATOMS",),
+    "shared::cluster": ("RED", "ATOM"),
+}
+
+
+def _sass(params: Params) -> tuple[str, ...]:
+    return atomics.sass(UNITS[params["space"]], params)
+
+
+red = partial(
+    Probe,
+    opcode="red{sem}{space_word}.{operation}{caching}.{type}",
+    arguments="[%at], {B}{trailer}",
+    claim=_claim,
+    template="memory_update.ptx.j2",
+    native=_sass,
+    operands=atomics.operands,
+    inputs=memory.update_inputs,
+    oracle=memory.update,
+    launch=memory.launch,
+    fields=_fields,
+)
+meeting = partial(red, inputs=memory.meeting_inputs, oracle=memory.meet)
+
+ANYWHERE = ("generic", "global")
+SHARED = ("shared", "shared::cta", "shared::cluster")
+SCOPES = ("cta", "cluster", "gpu", "sys")
+ORDERS = ("relaxed", "release")
+HINT = ("L2::cache_hint",)
+SPELLINGS = (*SCOPES, *ORDERS, *(f"{sem}.{scope}" for sem in ORDERS for scope in SCOPES))
+STRONG = ("relaxed.cta", "relaxed.sys", "release.cluster", "release.gpu")
+
+
+def _rows(table: Sequence[tuple[str, str]], **columns: Sequence[str]) -> tuple[Params, ...]:
+    return tuple({**row, "op": op, "type": kind} for kind, op in table for row in product(**columns))
+
+
+PROBES = (
+    red(form="scalar", rows=_rows(atomics.REDUCTIONS, space=(*ANYWHERE, *SHARED))),
+    red(form="order", rows=_rows((("u32", "add"), ("b64", "or")), sem=SPELLINGS, space=(*ANYWHERE, *SHARED))),
+    red(form="scalar_order", rows=_rows(atomics.REDUCTIONS, sem=STRONG, space=("global",))),
+    red(form="policy", rows=_rows(atomics.REDUCTIONS, space=("global",), cache=HINT)),
+    red(form="policy_generic", rows=_rows((("u32", "add"), ("f32", "add")), space=("generic",), cache=HINT)),
+    red(form="vector", rows=_rows(atomics.VECTORS, space=ANYWHERE)),
+    red(form="vector_order", rows=_rows(atomics.VECTORS, sem=("relaxed.cta", "release.sys"), space=("global",))),
+    red(form="vector_policy", rows=_rows(atomics.VECTORS, space=("global",), cache=HINT)),
+    meeting(form="meeting", rows=_rows(atomics.COUNTERS, space=(*ANYWHERE, *SHARED))),
+)
