@@ -56,7 +56,7 @@ class Shelf:
                 continue
             entry = _entry(json.loads(raw))
             module = json.loads(raw).get("module")
-            if code and entry.verdict.accepted:
+            if code and entry.sass:
                 modules.setdefault(module, self._module(module))
                 if not modules[module]:
                     continue

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from suite import cache
-from suite.assemble import assemble
+from suite.assemble import assemble, assemble_one
 from suite.cache import Entry
-from suite.disassemble import disassemble
+from suite.disassemble import DisassemblerError, disassemble
 from suite.model import Diagnostic, Kernel, Realization, Sass, Source, Verdict
 from suite.probe import Case
 from suite.progress import Progress, Silent, Step
@@ -60,9 +60,27 @@ def _entries(
     missing = [kernel for kernel in kernels if kernel.name not in known]
     verdicts = assemble(missing, toolchain, target, progress=step)
     sass = _disassembled(verdicts)
-    fresh = {name: Entry(verdict, sass[name] if verdict.accepted else None) for name, verdict in verdicts.items()}
+    fresh = {name: Entry(verdict, sass.get(name)) for name, verdict in verdicts.items()}
+    fresh |= _alone([k for k in missing if verdicts[k.name].accepted and k.name not in sass], toolchain, target)
     shelf.keep(missing, fresh, code=code)
     return known | fresh
+
+
+def _alone(kernels: Sequence[Kernel], toolchain: Toolchain, target: Target) -> dict[str, Entry]:
+    """Return the entries of kernels whose module could not be disassembled, each from a module of its own.
+
+    An assembler may accept an instruction and write code that the target has not: that kernel keeps its verdict, with
+    what the disassembler said, and has no code that anybody could run.
+    """
+    found: dict[str, Entry] = {}
+    for kernel in kernels:
+        verdict = assemble_one(kernel, toolchain, target, toolchain.ptx)
+        try:
+            found[kernel.name] = Entry(verdict, disassemble(verdict.cubin)[kernel.name])
+        except DisassemblerError as error:
+            said = Diagnostic("other", "warning", f"the code cannot be disassembled: {error}")
+            found[kernel.name] = Entry(Verdict(True, (*verdict.diagnostics, said)), None)
+    return found
 
 
 def _kernels(sources: Sequence[Source]) -> list[Kernel]:
@@ -74,15 +92,25 @@ def _kernels(sources: Sequence[Source]) -> list[Kernel]:
 def _disassembled(verdicts: Mapping[str, Verdict]) -> dict[str, Sass]:
     modules = list({id(verdict.cubin): verdict.cubin for verdict in verdicts.values() if verdict.cubin}.values())
     with ThreadPoolExecutor() as pool:
-        return {name: sass for module in pool.map(disassemble, modules) for name, sass in module.items()}
+        return {name: sass for module in pool.map(_readable, modules) for name, sass in module.items()}
+
+
+def _readable(cubin: bytes) -> dict[str, Sass]:
+    """Return a module's code, nothing if the disassembler cannot read it."""
+    try:
+        return disassemble(cubin)
+    except DisassemblerError:
+        return {}
 
 
 def _cell(case: Case, source: Source, entries: Mapping[str, Entry]) -> Assembled:
     verdicts = {k.name: entries[k.name].verdict for k in (source.armed, source.scaffold, source.control)}
     word = _word(source, verdicts)
     armed, scaffold = entries[source.armed.name], entries[source.scaffold.name]
-    if word != "assembled" or armed.sass is None or scaffold.sass is None:
+    if word != "assembled":
         return Assembled(case, source, word, _telling(source, verdicts), None, b"")
+    if armed.sass is None or scaffold.sass is None:
+        return Assembled(case, source, word, armed.verdict.diagnostics, None, b"")
     realization = realize(armed.sass, scaffold.sass, case.native)
     return Assembled(case, source, word, armed.verdict.diagnostics, realization, armed.verdict.cubin)
 

@@ -107,7 +107,7 @@ def _unrunnable(run: Run, item: Assembled, target: Target) -> str:
     if run.executor is None or not target.runs_on(run.executor.device.capability):
         here = f" ({run.no_device})" if run.no_device else ""
         return f"no sm_{target.number} device{here}"
-    return item.case.probe.unlaunched
+    return item.case.probe.unlaunched or ("" if item.cubin else "its machine code cannot be disassembled")
 
 
 def _cell(
