@@ -25,6 +25,11 @@ def sass(params: Params) -> tuple[str, ...]:
     return UNITS.get(params["op"], (params["op"].upper(),))
 
 
+# On an H200 108 of 712 cases differ from the oracle: sums and differences of unsigned operands behave as 32 bits wide
+# before saturation, and a second min or max compares as signed. Whether the manual's wider intermediate is misread here
+# or not kept by ptxas's emulation is open, so no result is recorded.
+UNSETTLED = "its oracle is not settled: 108 of 712 results on an H200 differ from the manual as read here"
+
 instruction = partial(
     Probe,
     arguments="{listed}",
@@ -36,7 +41,11 @@ instruction = partial(
     launch=lambda params: elementwise.launch(video.THREADS),
     fields=video.fields,
 )
-scalar = partial(instruction, claim=lambda params: since("sm_20", ptx="2.0", section=SCALAR))
+scalar = partial(
+    instruction,
+    claim=lambda params: since("sm_20", ptx="2.0", section=SCALAR),
+    unlaunched=UNSETTLED,
+)
 simd = partial(instruction, claim=lambda params: since("sm_30", ptx="3.0", section=SIMD))
 
 ARITHMETIC = ("vadd", "vsub", "vabsdiff", "vmin", "vmax")
