@@ -6,13 +6,18 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports import cells, matrix, terminal
+from reports import cells, matrix, summary, terminal
 from reports.cells import Cell
 from suite.errors import UsageError
 from suite.record import Record, read
 
 HELP = "print the capability matrix of records (default: the committed ones)"
-FORMATS = {"markdown": matrix.to_markdown, "csv": matrix.to_csv, "json": matrix.to_json_text}
+FORMATS = {
+    "markdown": matrix.to_markdown,
+    "csv": matrix.to_csv,
+    "json": matrix.to_json_text,
+    "summary": summary.to_summary,
+}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
