@@ -66,14 +66,14 @@ class Absent(Exception):
     """A library that is not on this machine, which is no fault."""
 
 
-def discover() -> Inventory:
-    """Return every assembler of this machine. Asks each in processes of its own, at the same time."""
+def discover(*, libraries: bool = True) -> Inventory:
+    """Return every assembler of this machine, or every ptxas alone. Asks each in a process of its own, all at once."""
     found = candidates("ptxas")
     jobs: list[Callable[[], Toolchain]] = [partial(identify, path, origin) for path, origin in found]
-    jobs += [_nvjitlink, _driver]
-    with ThreadPoolExecutor(len(jobs)) as pool:
+    jobs += [_nvjitlink, _driver] if libraries else []
+    with ThreadPoolExecutor(max(1, len(jobs))) as pool:
         answers = list(pool.map(_attempt, jobs))
-    names = [str(path) for path, _ in found] + ["nvjitlink", "driver"]
+    names = [str(path) for path, _ in found] + (["nvjitlink", "driver"] if libraries else [])
     working = [answer for answer in answers if isinstance(answer, Toolchain)]
     broken = [(name, answer) for name, answer in zip(names, answers, strict=True) if isinstance(answer, str)]
     return Inventory(_distinct(working), tuple(broken))
@@ -85,8 +85,9 @@ def resolve(names: Sequence[str], inventory: Inventory | None = None) -> list[To
     A name is a kind (`ptxas`), a kind and version (`ptxas 13.0.88`, `ptxas-13.0.88`), a version or the beginning of one
     (`13.0`), or the path of an executable. Raises `UsageError` where there is no such toolchain.
     """
-    found = inventory or discover()
-    chosen = [_resolve(name.strip(), found) for name in names or ["ptxas"]]
+    asked = [name.strip() for name in names] or ["ptxas"]  # a library takes seconds to ask, a ptxas 20 ms
+    found = inventory or discover(libraries=any(name.startswith(("nvjitlink", "driver")) for name in asked))
+    chosen = [_resolve(name, found) for name in asked]
     return list({toolchain.name: toolchain for toolchain in chosen}.values())
 
 

@@ -119,7 +119,7 @@ def test_toolchains_lists_version_ptx_and_targets(capsys: pytest.CaptureFixture[
 def test_a_bundle_is_packed_and_run_without_an_assembler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "b.bundle"
     assert run("bundle", "--arch", "sm_90a", "--case", FEW, "-o", str(path)) == 0
-    monkeypatch.setattr("suite.toolchains.discover", lambda: pytest.fail("a bundle asks for no toolchain"))
+    monkeypatch.setattr("suite.toolchains.discover", lambda **_: pytest.fail("a bundle asks for no toolchain"))
     assert run("run", "--bundle", str(path), "--record", str(tmp_path / "r.jsonl")) == 0
     assert {cell.word for cell in read(tmp_path / "r.jsonl").cells} <= {"assembled", "correct"}
 
