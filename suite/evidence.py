@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 
 from suite.assemble import assemble_one
 from suite.disassemble import cubin_header, disassemble
 from suite.model import Kernel, Realization, Sass, Source, Verdict
+from suite.opcodes import matches
 from suite.probe import Case
 from suite.realize import realize
 from suite.render import header, render
@@ -25,6 +26,7 @@ class Evidence:
     source: Source
     verdicts: dict[str, Verdict]
     sass: Sass | None
+    scaffold: Sass | None
     realization: Realization | None
 
     @property
@@ -42,13 +44,29 @@ class Evidence:
         return self.verdicts["armed"].cubin
 
     def sass_lines(self) -> list[str]:
-        """Return the machine code, one instruction a line, `>` before what the realization is read from."""
-        left = Counter(self.realization.opcodes if self.realization else {})
-        lines = []
-        for opcode, text in self.sass.instructions if self.sass else ():
-            lines.append(f"{'>' if left[opcode] > 0 else ' '} {text}")
-            left[opcode] -= 1
-        return lines
+        """Return the machine code, one instruction a line.
+
+        `>` stands before what the scaffold has not at that place, `*` before the instruction's own opcode and calls of
+        routines that only this kernel calls.
+        """
+        armed = self.sass.instructions if self.sass else ()
+        return [f"{mark} {text}" for mark, (_, text) in zip(self._marks(), armed, strict=True)]
+
+    def _marks(self) -> list[str]:
+        if self.sass is None or self.scaffold is None:
+            return []
+        here, there = ([opcode for opcode, _ in code.instructions] for code in (self.sass, self.scaffold))
+        marks = [" "] * len(here)
+        for kind, _, _, start, stop in SequenceMatcher(None, there, here, autojunk=False).get_opcodes():
+            if kind in ("insert", "replace"):
+                marks[start:stop] = [self._mark(i) for i in range(start, stop)]
+        return marks
+
+    def _mark(self, index: int) -> str:
+        opcode, text = self.sass.instructions[index] if self.sass else ("", "")
+        called = self.realization.opcodes if self.realization else {}
+        own = any(matches(pattern, opcode) for pattern in self.case.native)
+        return "*" if own or any(name in text for name in called if name.startswith("_")) else ">"
 
     def header_lines(self) -> list[str]:
         """Return the facts of the cubin's header."""
@@ -63,7 +81,7 @@ def gather(case: Case, target: Target, toolchain: Toolchain) -> Evidence:
     sass = _sass(verdicts["armed"], source.armed)
     scaffold = _sass(verdicts["scaffold"], source.scaffold)
     realization = realize(sass, scaffold, case.native) if sass and scaffold else None
-    return Evidence(case, target, toolchain, source, verdicts, sass, realization)
+    return Evidence(case, target, toolchain, source, verdicts, sass, scaffold, realization)
 
 
 def _sass(verdict: Verdict, kernel: Kernel) -> Sass | None:

@@ -103,8 +103,7 @@ def test_show_prints_all_the_evidence(capsys: pytest.CaptureFixture[str]) -> Non
     for part in (
         "// <- the instruction",
         "--- assembler on the armed kernel: accepted",
-        "> ",
-        "LDGSTS",
+        "* LDGSTS",
         "--- cubin",
         "--- GPU",
     ):

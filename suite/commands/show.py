@@ -62,7 +62,7 @@ def _lines(cell: Observation, evidence: Evidence) -> Iterator[str]:
     for part, verdict in evidence.verdicts.items():
         said = [f"{entry.severity} [{entry.kind}] {entry.text}" for entry in verdict.diagnostics]
         yield from _section(f"assembler on the {part} kernel: {'accepted' if verdict.accepted else 'refused'}", said)
-    yield from _section("SASS, > where it realizes the instruction", evidence.sass_lines())
+    yield from _section("SASS: * realizes the instruction, > is not in the scaffold either", evidence.sass_lines())
     yield from _section("cubin", evidence.header_lines())
     yield from _section("GPU", _gpu(cell))
 
