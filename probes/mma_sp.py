@@ -9,7 +9,7 @@ from suite.probe import Params
 
 SECTION = "9.7.15.6.3"
 FP8 = ("e4m3", "e5m2")
-F8F6F4 = ("e4m3", "e5m2", "e3m2", "e2m3", "e2m1")
+F8F6F4 = mma.F8F6F4
 YES_NO = ("no", "yes")
 VARIANTS = ("sp", "ordered")
 
@@ -163,31 +163,12 @@ PROBES = (
     ),
     scaled(
         form="mxf8f6f4",
-        rows=product(
-            shape=("m16n8k64",),
-            kind=("mxf8f6f4",),
-            scale_vec=("default", "1X"),
-            a=F8F6F4,
-            b=F8F6F4,
-            d=("f32",),
-            s=("ue8m0",),
-            select=("first", "last"),
-        ),
+        rows=mma.mxf8f6f4_rows("m16n8k64"),
         native=partial(sass, "QMMA.SF.SP.{mnk}.{d}.{a}.{b}"),
     ),
     scaled(
         form="mxf4",
-        rows=tuple(
-            dict(shape="m16n8k128", kind=kind, scale_vec=vec, a="e2m1", b="e2m1", d="f32", s=s, select=select)
-            for kind, vec, s in (
-                ("mxf4", "default", "ue8m0"),
-                ("mxf4", "2X", "ue8m0"),
-                ("mxf4nvf4", "2X", "ue8m0"),
-                ("mxf4nvf4", "4X", "ue8m0"),
-                ("mxf4nvf4", "4X", "ue4m3"),
-            )
-            for select in ("first", "last")
-        ),
+        rows=mma.mxf4_rows("m16n8k128"),
         native=partial(sass, "OMMA.SF.SP.{mnk}.{d}.{a}.{b}"),
     ),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from suite import rounding
-from suite.elementwise import TYPES, join, register, split
+from suite.elementwise import TYPES, join, register
 from suite.floats import ELEMENTS, ONES, any_codes
 from suite.formats import FORMATS
 from suite.operands import Buffer, Operand
@@ -98,8 +98,3 @@ def _widened(params: Params, fmt: str, exact: Values, error: Values) -> tuple[Va
 def _f32(values: Values, direction: str) -> np.ndarray:
     """Return f32 codes of values, rounded outward."""
     return rounding.codes_of("f32", rounding.round_to("f32", values, direction))
-
-
-def decoded(params: Params, arrays: Arrays) -> Values:
-    """Return the input values of a case, slot by slot."""
-    return rounding.values_of(TYPES[params["type"]].fmt, split(params["type"], arrays["a"]))

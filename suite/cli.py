@@ -12,7 +12,7 @@ from suite.errors import UsageError
 # Order of `--help`. Each module has `HELP`, `arguments(parser)` and `execute(options) -> exit code`.
 COMMANDS = ("list", "show", "run", "matrix", "bundle", "toolchains", "fetch", "floor", "compat", "drift")
 
-EXIT_AGREES, EXIT_DISAGREES, EXIT_UNJUDGED = 0, 1, 2
+EXIT_UNJUDGED = 2  # as argparse's own for bad usage
 
 
 def main(argv: Sequence[str]) -> int:

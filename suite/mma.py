@@ -13,7 +13,7 @@ from suite.exact import exact_integers, matrix_trials, trial_count, widen
 from suite.formats import FORMATS
 from suite.layouts import mma_a, mma_b, mma_c, quad_a, quad_b, quad_c, scale_a, scale_b
 from suite.operands import Fragment, Operand, Scale
-from suite.probe import Arrays, Launch, Params
+from suite.probe import Arrays, Launch, Params, product
 
 SHIFT = {"e2m1": 2}  # FP4 in an 8-bit container sits in bits 5:2. Source: 9.7.15.5.14
 
@@ -186,6 +186,38 @@ SELECTORS = {
     ("4X", "last"): (0, 1, 0, 3),
 }
 SCALE_VALUES = {"ue8m0": 2.0 ** np.arange(-3, 4), "ue4m3": np.array([0.5, 1, 1.5, 2, 3, 4])}
+
+
+F8F6F4 = ("e4m3", "e5m2", "e3m2", "e2m3", "e2m1")
+
+
+def mxf8f6f4_rows(shape: str) -> tuple[Params, ...]:
+    """Return the cases of kind::mxf8f6f4 of a shape. Source: 9.7.15.3, Table 39."""
+    return product(
+        shape=(shape,),
+        kind=("mxf8f6f4",),
+        scale_vec=("default", "1X"),
+        a=F8F6F4,
+        b=F8F6F4,
+        d=("f32",),
+        s=("ue8m0",),
+        select=("first", "last"),
+    )
+
+
+def mxf4_rows(shape: str) -> tuple[Params, ...]:
+    """Return the cases of kind::mxf4 and kind::mxf4nvf4 of a shape. Source: 9.7.15.3, Table 39."""
+    return tuple(
+        dict(shape=shape, kind=kind, scale_vec=vec, a="e2m1", b="e2m1", d="f32", s=s, select=select)
+        for kind, vec, s in (
+            ("mxf4", "default", "ue8m0"),
+            ("mxf4", "2X", "ue8m0"),
+            ("mxf4nvf4", "2X", "ue8m0"),
+            ("mxf4nvf4", "4X", "ue8m0"),
+            ("mxf4nvf4", "4X", "ue4m3"),
+        )
+        for select in ("first", "last")
+    )
 
 
 def scale_vec(params: Params) -> str:

@@ -90,8 +90,6 @@ FAMILIES: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {
     (12, 1): ((12, 1),),
 }
 
-CHIP_NAMES: dict[tuple[int, int], str] = {chip: example for chip, _, _, example in _CHIPS}
-
 ALL: tuple[Target, ...] = tuple(
     Target(*chip, suffix)
     for chip, has_a, has_f, _ in _CHIPS

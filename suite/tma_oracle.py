@@ -26,8 +26,9 @@ SWIZZLE_BITS = {"none": 0x000, "32B": 0x080, "64B": 0x180, "128B": 0x380}
 SPAN = {"32B": 32, "64B": 64, "128B": 128}  # bytes of a swizzled box's fastest dimension. Source: the same
 
 # Tensors by rank: no two extents of a tensor or of a box are equal. The fastest coordinate of a corner is a multiple of
-# 16 bytes: with any other an H200 ends the load or store in CUDA_ERROR_ILLEGAL_INSTRUCTION, unless all of the box lies
-# outside the tensor (measured with driver 580.159.04; element 1, 19 and 41 of f16 against 0, 8, 16 and 32).
+# 16 bytes, as PTX ISA 9.3, 5.5.3.1, demands of a box's address: with any other an H200 ends the load or store in
+# CUDA_ERROR_ILLEGAL_INSTRUCTION, unless all of the box lies outside the tensor (measured with driver 580.159.04;
+# element 1, 19 and 41 of f16 against 0, 8, 16 and 32).
 GEOMETRY: dict[int, tuple[Extent, Extent, Extent]] = {
     # rank  tensor        box              a corner inside
     1: ((208,), (64,), (48,)),
