@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reports.cells import Cell
@@ -19,29 +19,52 @@ PIPE_WIDTH = 200  # columns of a log or pipe, which does not wrap
 _VALIDATED = 14  # columns of the last one
 _STYLES = {"●": "green", "◐": "cyan", "✗": "dim", "?": "red", "⊘": "red", "‼": "red", "∞": "red", "≠": "red"}
 
+_NAMES = ("cases", *WORDS, *REALIZATIONS, "disagrees", "waived")
+
+Groups = Mapping[tuple[str, str, str], Counter[str]]
 Row = tuple[str, tuple[Cell | None, ...]]
 
 
 def show(cells: Sequence[Cell]) -> None:
     """Print a table a form, then the summary by family and target, then the legend."""
-    try:
-        from rich.console import Console
-    except ImportError:
-        print(plain_summary(cells))
-        return
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
-    console = Console(highlight=False, width=width)
-    for grid in grids(cells):
+    show_rows(cells)
+    show_summary(counts(cells))
+
+
+def show_rows(cells: Sequence[Cell]) -> None:
+    """Print a table a form; nothing where `rich` is not installed."""
+    console, width = _console()
+    for grid in grids(cells) if console else ():
         for form, rows in _forms(grid).items():
             console.print(_table(grid, form, rows, width))
-    console.print(_summary(cells))
+
+
+def show_summary(groups: Groups) -> None:
+    """Print the counts by family and target, and the legend."""
+    console, _ = _console()
+    if console is None:
+        print(plain_summary(groups))
+        return
+    console.print(_summary(groups))
     console.print(LEGEND, style="dim")
 
 
-def plain_summary(cells: Sequence[Cell]) -> str:
-    """Return the counts of words by family and target, as plain lines."""
-    counts = Counter((c.seen.family, c.seen.target, c.seen.word, c.seen.agreement) for c in cells)
-    return "\n".join(f"{f} {t}: {count} {word}, {agreement}" for (f, t, word, agreement), count in counts.items())
+def counts(cells: Iterable[Cell]) -> Groups:
+    """Return the counts of cases, words, realizations and agreements by toolchain, family and target."""
+    groups: dict[tuple[str, str, str], Counter[str]] = {}
+    for cell in cells:
+        seen = cell.seen
+        said = filter(None, ("cases", seen.word, seen.realization, seen.agreement))
+        groups.setdefault((seen.toolchain, seen.family, seen.target), Counter()).update(said)
+    return groups
+
+
+def plain_summary(groups: Groups) -> str:
+    """Return the counts by family and target, as plain lines."""
+    return "\n".join(
+        f"{family} {target} {toolchain}: " + ", ".join(f"{group[name]} {name}" for name in _NAMES if group[name])
+        for (toolchain, family, target), group in groups.items()
+    )
 
 
 def not_asked_lines(not_asked: Mapping[tuple[str, str], int]) -> list[str]:
@@ -80,20 +103,25 @@ def _table(grid: Grid, form: str, rows: Sequence[Row], width: int) -> Table:
     return table
 
 
-def _summary(cells: Sequence[Cell]) -> Table:
-    """Return the counts by family and target; words that nothing shows have no column."""
-    groups = {key: _counts(cells, key) for key in dict.fromkeys((c.seen.family, c.seen.target) for c in cells)}
-    names = [n for n in (*WORDS, *REALIZATIONS, "disagrees", "waived") if any(group[n] for group in groups.values())]
-    table = _plain_table("by family and target", ["family", "target", "cases", *names])
-    for (family, target), group in groups.items():
-        table.add_row(family, target, str(group["cases"]), *(str(group[name] or "") for name in names))
+def _console() -> tuple[Any, int]:
+    """Return a console, None where `rich` is not installed, and its width."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
+    try:
+        from rich.console import Console
+    except ImportError:
+        return None, width
+    return Console(highlight=False, width=width), width
+
+
+def _summary(groups: Groups) -> Table:
+    """Return the counts by family and target, of several toolchains by those too; what nothing shows is left out."""
+    names = [name for name in _NAMES if any(group[name] for group in groups.values())]
+    several = len({toolchain for toolchain, _, _ in groups}) > 1
+    table = _plain_table("by family and target", [*(["toolchain"] if several else []), "family", "target", *names])
+    for (toolchain, family, target), group in groups.items():
+        place = [toolchain] if several else []
+        table.add_row(*place, family, target, *(str(group[name] or "") for name in names))
     return table
-
-
-def _counts(cells: Sequence[Cell], key: tuple[str, str]) -> Counter[Any]:
-    group = [c.seen for c in cells if (c.seen.family, c.seen.target) == key]
-    words = Counter[Any](value for seen in group for value in (seen.word, seen.realization, seen.agreement))
-    return words + Counter(cases=len(group))
 
 
 def _plain_table(title: str, columns: Sequence[str]) -> Table:

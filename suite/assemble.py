@@ -25,9 +25,9 @@ from suite.toolchains import Toolchain, require_target
 # Called with the number of kernels that have just got their verdict.
 Progress = Callable[[int], None]
 
-# Kernels a module. Measured on 2 cores: ptxas takes 15 ms and then 2.5 ms a kernel from 64 kernels on; nvdisasm takes
-# 0.3 s and then 1 ms a kernel, so that larger modules gain little more.
-BATCH = 256
+# Kernels a module. Measured on 2 cores: ptxas takes 15 ms and then 1 to 5 ms a kernel from 64 kernels on, nvdisasm
+# 0.4 s and then 2 ms a kernel: modules of 256 spend a fifth of the time on starting nvdisasm, of 1,024 a twentieth.
+BATCH = 1024
 
 SECONDS = 20.0  # for any module: a kernel takes some 20 ms
 SECONDS_A_KERNEL = 0.25
@@ -52,14 +52,12 @@ def assemble(
     CPU; `seconds` is the time limit of a process, to which a batch adds some a kernel. Raises `UsageError` where the
     toolchain does not know the target, `AssemblerError` where the assembler cannot do its work on any kernel.
     """
-    require_target(toolchain, target)
     distinct = list({kernel.name: kernel for kernel in kernels}.values())
-    batches = [distinct[start : start + BATCH] for start in range(0, len(distinct), BATCH)]
-    bench = _Bench(toolchain, target, ptx or toolchain.ptx, seconds)
+    bench = Bench(toolchain, target, ptx or toolchain.ptx, seconds)
     verdicts: dict[str, Verdict] = {}
     pool = ThreadPoolExecutor(workers or os.cpu_count())
     try:
-        for found in pool.map(bench.judge, batches):
+        for found in pool.map(bench.judge, batches(distinct)):
             verdicts |= found
             if progress:
                 progress(len(found))
@@ -73,14 +71,23 @@ def assemble_one(kernel: Kernel, toolchain: Toolchain, target: Target, ptx: PtxV
     return assemble([kernel], toolchain, target, ptx, workers=1)[kernel.name]
 
 
+def batches(kernels: Sequence[Kernel]) -> list[Sequence[Kernel]]:
+    """Return the kernels cut into modules, none larger than pays and all of about one size."""
+    count = -(-len(kernels) // BATCH)
+    return [kernels[len(kernels) * i // count : len(kernels) * (i + 1) // count] for i in range(count)]
+
+
 @dataclass(frozen=True)
-class _Bench:
-    """One assembler set up for one target and `.version`."""
+class Bench:
+    """One assembler set up for one target and `.version`. Raises `UsageError` where it does not know the target."""
 
     toolchain: Toolchain
     target: Target
     ptx: PtxVersion
-    seconds: float
+    seconds: float = SECONDS
+
+    def __post_init__(self) -> None:
+        require_target(self.toolchain, self.target)
 
     def judge(self, kernels: Sequence[Kernel]) -> dict[str, Verdict]:
         """Return each kernel's verdict, splitting the batch where one pass does not tell."""

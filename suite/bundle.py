@@ -18,13 +18,13 @@ from suite import arena, catalogue, targets
 from suite.claims import ptx_version
 from suite.errors import UsageError
 from suite.execute import module_key
-from suite.model import REALIZATIONS, WORDS, Diagnostic, Kernel, Realization, Source
+from suite.model import REALIZATIONS, WORDS, Code, Diagnostic, Kernel, Realization, Source
 from suite.observe import Assembled
 from suite.pipeline import Group
 from suite.probe import Case
 from suite.verify import inputs
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,10 @@ def _alone(group: Group) -> dict[str, bytes]:
 
 
 def _pack_item(item: Assembled, cubin: bytes, cubins: dict[str, bytes]) -> dict[str, Any]:
-    means = {"realization": asdict(item.realization)} if item.realization else {}
+    means: dict[str, Any] = {"realization": asdict(item.realization)} if item.realization else {}
     code = {"cubin": _keep(cubins, cubin), "facts": launch_facts(item.case)} if cubin else {}
+    if item.code:
+        means["code"] = [item.code.digest, item.code.registers, item.code.instructions]
     said = [asdict(entry) for entry in item.diagnostics]
     return {
         "case": item.case.id,
@@ -161,7 +163,8 @@ def _unpack_item(cell: dict[str, Any], cubins: dict[str, bytes]) -> Assembled:
     if "cubin" in cell and cell["facts"] != launch_facts(case):
         raise ValueError(f"{case.id} was packed for another launch; make the bundle with this checkout")
     source = Source(case.id, kernel, kernel, kernel)
-    return Assembled(case, source, cell["word"], said, realization, cubins.get(cell.get("cubin", ""), b""))
+    code = Code(*cell["code"]) if "code" in cell else None
+    return Assembled(case, source, cell["word"], said, realization, code, cubins.get(cell.get("cubin", ""), b""))
 
 
 def _cubin(path: Path, archive: zipfile.ZipFile, key: str) -> bytes:

@@ -1,4 +1,4 @@
-"""What assemblers and disassembler said before, by content: kernel text, assembler build, target, `.version`, our code.
+"""What assemblers said before, by content: kernel text, assembler build, target, `.version`, our own code.
 
 A cache is never believed: each row carries a checksum over key and content, a file that is no database is put aside and
 built anew, and one that cannot be written is done without. So it can make a run faster and nothing else.
@@ -6,172 +6,101 @@ built anew, and one that cannot be written is done without. So it can make a run
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import sqlite3
-import sys
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from suite import codes
 from suite.claims import PtxVersion
-from suite.model import Diagnostic, Kernel, Sass, Verdict
+from suite.model import Code, Diagnostic, Kernel, Verdict
+from suite.store import Store, code_seal, file_seal, seal, store
 from suite.targets import Target
 from suite.toolchains import Toolchain
 
-VARIABLE = "PTXPROOF_CACHE"  # a folder, or `off`
-_BUSY_SECONDS = 30.0
-
 # The modules that turn what the tools print into rows: with other code the rows may be others.
-_READERS = ("assemble", "attribute", "diagnostics", "disassemble", "model", "cache")
+_READERS = ("assemble", "attribute", "diagnostics", "disassemble", "cubin", "codes", "cache")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One kernel's verdict and, if it was accepted, its code: opcodes with counts, and calls."""
+    """One kernel's verdict and, if it was accepted, its code."""
 
     verdict: Verdict
-    sass: Sass | None
+    code: Code | None
 
 
+@dataclass(frozen=True)
 class Shelf:
-    """The rows of one assembler build, target and `.version`; without a path it holds nothing and keeps nothing."""
+    """The rows of one assembler build, target and `.version`."""
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
-        self._rows = _load(path) if path else {}
+    store: Store
+    sm: int
 
     def find(self, kernels: Iterable[Kernel], *, code: bool) -> dict[str, Entry]:
         """Return the entries that are known, by kernel name; with `code` only those whose cubin is at hand."""
         found: dict[str, Entry] = {}
         modules: dict[str, bytes] = {}
         for kernel in kernels:
-            raw = self._rows.get(_key(kernel))
-            if raw is None:
-                continue
-            entry = _entry(json.loads(raw))
-            module = json.loads(raw).get("module")
-            if code and entry.sass:
-                modules.setdefault(module, self._module(module))
-                if not modules[module]:
-                    continue
-                entry = Entry(Verdict(True, entry.verdict.diagnostics, modules[module]), entry.sass)
-            found[kernel.name] = entry
+            raw = self.store.rows.get(_key(kernel))
+            entry = _entry(json.loads(raw), self.sm) if raw else None
+            if entry and code and entry.code:
+                entry = self._with_cubin(entry, json.loads(raw or "")["module"], modules)
+            if entry:
+                found[kernel.name] = entry
         return found
 
     def keep(self, kernels: Sequence[Kernel], entries: Mapping[str, Entry], *, code: bool) -> None:
         """Add entries, with their cubins where `code` asks for them."""
-        rows = [(_key(k), _row(entries[k.name])) for k in kernels if k.name in entries]
-        cubins = {entries[k.name].verdict.cubin for k in kernels if k.name in entries} - {b""} if code else set()
-        if not self._path or not rows:
-            return
-        try:
-            with closing(_open(self._path)) as database, database:
-                database.executemany("INSERT OR REPLACE INTO kernel VALUES (?, ?, ?)", (_sealed(*row) for row in rows))
-                database.executemany("INSERT OR REPLACE INTO module VALUES (?, ?)", ((_hash(c), c) for c in cubins))
-        except sqlite3.Error as error:
-            print(f"ptxproof: the cache {self._path} cannot be written ({error}); going on without", file=sys.stderr)
-            self._path = None
+        modules = {id(entry.verdict.cubin): entry.verdict.cubin for entry in entries.values()} if code else {}
+        seals = {key: seal(cubin) for key, cubin in modules.items()}
+        rows = {_key(k): _row(entries[k.name], seals) for k in kernels if k.name in entries}
+        self.store.keep(rows, filter(None, modules.values()))
 
-    def _module(self, key: str) -> bytes:
-        """Return the cubin of that hash, empty if it is not here or not what it was."""
-        if not self._path:
-            return b""
-        with suppress(sqlite3.Error), closing(_open(self._path)) as database:
-            row = database.execute("SELECT cubin FROM module WHERE key = ?", (key,)).fetchone()
-            if row and _hash(row[0]) == key:
-                return bytes(row[0])
-        return b""
+    def _with_cubin(self, entry: Entry, module: str, modules: dict[str, bytes]) -> Entry | None:
+        if module not in modules:
+            modules[module] = self.store.blob(module)
+        if not modules[module]:
+            return None
+        return Entry(Verdict(True, entry.verdict.diagnostics, modules[module]), entry.code)
 
 
 def shelf(toolchain: Toolchain, target: Target, ptx: PtxVersion) -> Shelf:
     """Return the rows of this assembler, target and `.version`; none where the cache is off or cannot be had."""
-    folder = _folder()
-    if folder is None:
-        return Shelf(None)
-    build = f"{toolchain.name} {_fingerprint(toolchain.path)}".replace(" ", "_")
-    return Shelf(folder / _code_version() / build / f"{target}_{ptx[0]}.{ptx[1]}.sqlite")
+    return Shelf(store(_code_version(), build(toolchain), f"{target}_{ptx[0]}.{ptx[1]}"), target.number)
 
 
-def _folder() -> Path | None:
-    named = os.environ.get(VARIABLE)
-    if named == "off":
-        return None
-    if named:
-        return Path(named)
-    import platformdirs  # not where bundles run, which assemble nothing
-
-    return Path(platformdirs.user_cache_dir("ptxproof")) / "cells"
+@cache
+def build(toolchain: Toolchain) -> str:
+    """Return the name of an assembler's build, in which its file's content counts."""
+    return f"{toolchain.name} {file_seal(toolchain.path)}".replace(" ", "_")
 
 
-def _load(path: Path) -> dict[str, str]:
-    """Return the sound rows of a file; one that is no database is removed, to be built anew."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(_open(path)) as database:
-            rows = database.execute("SELECT key, content, seal FROM kernel").fetchall()
-    except sqlite3.OperationalError:  # busy, full or not allowed: other processes may still use it
-        return {}
-    except (sqlite3.DatabaseError, OSError):
-        with suppress(OSError):
-            path.unlink()
-        return {}
-    return {key: content for key, content, seal in rows if seal == _hash(f"{key}{content}".encode())}
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, timeout=_BUSY_SECONDS)
-    database.execute("PRAGMA journal_mode=WAL")
-    database.execute("PRAGMA synchronous=OFF")  # what a power cut spoils, the seals show
-    database.execute("CREATE TABLE IF NOT EXISTS kernel (key TEXT PRIMARY KEY, content TEXT, seal TEXT)")
-    database.execute("CREATE TABLE IF NOT EXISTS module (key TEXT PRIMARY KEY, cubin BLOB)")
-    return database
-
-
-def _row(entry: Entry) -> str:
+def _row(entry: Entry, seals: Mapping[int, str]) -> str:
     said = [asdict(diagnostic) for diagnostic in entry.verdict.diagnostics]
     data: dict[str, Any] = {"accepted": entry.verdict.accepted, "said": said}
-    if entry.sass:
-        counts = Counter(opcode for opcode, _ in entry.sass.instructions)
-        data |= {"opcodes": counts, "calls": entry.sass.calls, "module": _hash(entry.verdict.cubin)}
+    if entry.code:
+        module = seals.get(id(entry.verdict.cubin), "")
+        data |= {"code": entry.code.digest, "registers": entry.code.registers, "module": module}
     return json.dumps(data, separators=(",", ":"))
 
 
-def _entry(data: Mapping[str, Any]) -> Entry:
-    """Return the entry of a row; its code has each opcode as often as it stands there, and no operands."""
+def _entry(data: Mapping[str, Any], sm: int) -> Entry | None:
+    """Return the entry of a row; None where its code is no longer known."""
     verdict = Verdict(data["accepted"], tuple(Diagnostic(**said) for said in data["said"]))
-    if "opcodes" not in data:
+    if "code" not in data:
         return Entry(verdict, None)
-    code = tuple((opcode, "") for opcode, count in data["opcodes"].items() for _ in range(count))
-    return Entry(verdict, Sass(code, tuple(data["calls"])))
-
-
-def _sealed(key: str, content: str) -> tuple[str, str, str]:
-    return key, content, _hash(f"{key}{content}".encode())
+    known = codes.of(sm).find(data["code"])
+    return Entry(verdict, codes.code(data["code"], data["registers"], known)) if known else None
 
 
 def _key(kernel: Kernel) -> str:
-    return _hash(kernel.text.encode())
-
-
-def _hash(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+    return seal(kernel.text.encode())
 
 
 @cache
 def _code_version() -> str:
     here = Path(__file__).resolve().parent
-    return _hash(b"".join((here / f"{name}.py").read_bytes() for name in _READERS))[:12]
-
-
-@cache
-def _fingerprint(path: str) -> str:
-    """Return a short hash of the assembler's file; of its path where it is none, as for a library's name."""
-    with suppress(OSError):
-        return _hash(Path(path).read_bytes())[:12]
-    return _hash(path.encode())[:12]
+    return code_seal(here / f"{name}.py" for name in _READERS)

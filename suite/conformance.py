@@ -77,7 +77,7 @@ class Conformance:
         device, no_device = local_device(self.worker)
         executor = Executor(device) if device else None
         run = Run(waivers.load(), self._keep, Silent(), Tally(), executor, no_device)
-        pipeline.ask(run, pipeline.assembled(chosen, run.tally, run.progress, code=executor is not None))
+        pipeline.ask(run, pipeline.assembled(chosen, run.tally, run.progress, run.runs))
 
     def _keep(self, cell: Observation) -> None:
         self._cells[cell.case, cell.target, cell.toolchain] = cell

@@ -5,3 +5,7 @@ from __future__ import annotations
 
 class UsageError(Exception):
     """A request that cannot be met as it stands; its text is the one line the user sees."""
+
+
+class DisassemblerError(Exception):
+    """An nvdisasm that does not read a cubin, or bytes that are none; never a result."""

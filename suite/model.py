@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,6 +79,26 @@ class Sass:
     """Stage 4's value: a kernel's machine code as (opcode, whole line) pairs, and the symbols it calls."""
 
     instructions: tuple[tuple[str, str], ...]
+    calls: tuple[str, ...] = ()
+
+    @property
+    def opcodes(self) -> Mapping[str, int]:
+        """Return each opcode with its count."""
+        return Counter(opcode for opcode, _ in self.instructions)
+
+
+@dataclass(frozen=True)
+class Code:
+    """A kernel's machine code in short: a hash of it, registers a thread, and how many instructions it has.
+
+    Kernels of one architecture with one `digest` run the same code. NOPs are not counted. `opcodes`, with counts, and
+    the symbols called are there until the realization is read from them.
+    """
+
+    digest: str
+    registers: int
+    instructions: int
+    opcodes: Mapping[str, int] = field(default_factory=dict)
     calls: tuple[str, ...] = ()
 
 
@@ -167,6 +189,9 @@ class Observation:
     kernel: str
     realization: str | None = None
     opcodes: dict[str, int] = field(default_factory=dict)
+    code: str = ""
+    registers: int = 0
+    instructions: int = 0
     observed: str = ""
     diagnostics: tuple[Diagnostic, ...] = ()
     not_asked: NotAsked | None = None

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from suite import cache
-from suite.assemble import assemble, assemble_one
-from suite.cache import Entry
-from suite.disassemble import DisassemblerError, disassemble
-from suite.model import Diagnostic, Kernel, Realization, Sass, Source, Verdict
+from suite import cache, codes
+from suite.assemble import Bench, assemble_one, batches
+from suite.cache import Entry, Shelf
+from suite.errors import DisassemblerError
+from suite.model import Code, Diagnostic, Kernel, Realization, Source, Verdict
 from suite.probe import Case
-from suite.progress import Progress, Silent, Step
+from suite.progress import Progress, Silent
 from suite.realize import realize
-from suite.render import render
+from suite.sources import sources
 from suite.targets import Target
 from suite.toolchains import Toolchain
 
@@ -28,7 +29,34 @@ class Assembled:
     word: str
     diagnostics: tuple[Diagnostic, ...]
     realization: Realization | None
+    code: Code | None
     cubin: bytes
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The kernels of some cases with a toolchain and a target: what was known, and what is being asked."""
+
+    sources: Sequence[tuple[Case, Source]]
+    known: Mapping[str, Entry]
+    missing: Sequence[Kernel]
+    shelf: Shelf
+    answers: Sequence[Future[dict[str, Entry]]]
+    name: str
+    code: bool
+
+    def collect(self, progress: Progress | None = None) -> list[Assembled]:
+        """Return what the toolchain makes of each case, in the cases' order, when all is answered."""
+        with (progress or Silent()).stage(self.name, len(self.known) + len(self.missing)) as step:
+            step(len(self.known))
+            fresh: dict[str, Entry] = {}
+            for answer in self.answers:
+                fresh |= answer.result()
+                step(len(answer.result()))
+        codes.flush()
+        self.shelf.keep(self.missing, fresh, code=self.code)
+        entries = {**self.known, **fresh}
+        return [_cell(case, source, entries) for case, source in self.sources]
 
 
 def observe(
@@ -43,30 +71,48 @@ def observe(
 
     Raises `TemplateError` for a template that does not render, `AssemblerError` for an assembler that makes no sense.
     """
-    sources = [render(case) for case in cases]
-    kernels = _kernels(sources)
-    with (progress or Silent()).stage(f"{target} {toolchain.name}: kernels assembled", len(kernels)) as step:
-        entries = _entries(kernels, toolchain, target, step, code=code)
-    return [_cell(case, source, entries) for case, source in zip(cases, sources, strict=True)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return ask(pool, cases, toolchain, target, code=code).collect(progress)
 
 
-def _entries(
-    kernels: Sequence[Kernel], toolchain: Toolchain, target: Target, step: Step, *, code: bool
-) -> dict[str, Entry]:
-    """Return every kernel's verdict and code: from the cache what it holds, the rest by asking."""
+def ask(pool: ThreadPoolExecutor, cases: Sequence[Case], toolchain: Toolchain, target: Target, *, code: bool) -> Asked:
+    """Hand to the pool what the cache does not hold, a module at a time, each assembled and then disassembled."""
+    made = sources(cases)
+    kernels = _kernels(made)
     shelf = cache.shelf(toolchain, target, toolchain.ptx)
     known = shelf.find(kernels, code=code)
-    step(len(known))
     missing = [kernel for kernel in kernels if kernel.name not in known]
-    verdicts = assemble(missing, toolchain, target, progress=step)
-    sass = _disassembled(verdicts)
-    fresh = {name: Entry(verdict, sass.get(name)) for name, verdict in verdicts.items()}
-    fresh |= _alone([k for k in missing if verdicts[k.name].accepted and k.name not in sass], toolchain, target)
-    shelf.keep(missing, fresh, code=code)
-    return known | fresh
+    bench = Bench(toolchain, target, toolchain.ptx)
+    answers = [pool.submit(_entries, bench, batch, code=code) for batch in batches(missing)]
+    name = f"{target} {toolchain.name}: kernels assembled"
+    return Asked(list(zip(cases, made, strict=True)), known, missing, shelf, answers, name, code)
 
 
-def _alone(kernels: Sequence[Kernel], toolchain: Toolchain, target: Target) -> dict[str, Entry]:
+def _entries(bench: Bench, kernels: Sequence[Kernel], *, code: bool) -> dict[str, Entry]:
+    """Return the verdict and code of each kernel of a module; with the cubins only if `code`."""
+    verdicts = bench.judge(kernels)
+    read = _read(verdicts)
+    lost = [kernel for kernel in kernels if verdicts[kernel.name].accepted and kernel.name not in read]
+    found = {name: Entry(verdict, read.get(name)) for name, verdict in verdicts.items()} | _alone(lost, bench)
+    return found if code else {name: _without_cubin(entry) for name, entry in found.items()}
+
+
+def _read(verdicts: Mapping[str, Verdict]) -> dict[str, Code]:
+    """Return the kernels' code by module; none of a module that the disassembler cannot read."""
+    modules: dict[bytes, list[str]] = {}
+    for name, verdict in verdicts.items():
+        if verdict.accepted:
+            modules.setdefault(verdict.cubin, []).append(name)
+    found: dict[str, Code] = {}
+    for cubin, names in modules.items():
+        try:
+            found |= codes.read(cubin, names)
+        except DisassemblerError:
+            continue
+    return found
+
+
+def _alone(kernels: Sequence[Kernel], bench: Bench) -> dict[str, Entry]:
     """Return the entries of kernels whose module could not be disassembled, each from a module of its own.
 
     An assembler may accept an instruction and write code that the target has not: that kernel keeps its verdict, with
@@ -74,13 +120,17 @@ def _alone(kernels: Sequence[Kernel], toolchain: Toolchain, target: Target) -> d
     """
     found: dict[str, Entry] = {}
     for kernel in kernels:
-        verdict = assemble_one(kernel, toolchain, target, toolchain.ptx)
+        verdict = assemble_one(kernel, bench.toolchain, bench.target, bench.ptx)
         try:
-            found[kernel.name] = Entry(verdict, disassemble(verdict.cubin)[kernel.name])
+            found[kernel.name] = Entry(verdict, codes.read(verdict.cubin, [kernel.name])[kernel.name])
         except DisassemblerError as error:
             said = Diagnostic("other", "warning", f"the code cannot be disassembled: {error}")
             found[kernel.name] = Entry(Verdict(True, (*verdict.diagnostics, said)), None)
     return found
+
+
+def _without_cubin(entry: Entry) -> Entry:
+    return Entry(Verdict(entry.verdict.accepted, entry.verdict.diagnostics), entry.code)
 
 
 def _kernels(sources: Sequence[Source]) -> list[Kernel]:
@@ -89,30 +139,16 @@ def _kernels(sources: Sequence[Source]) -> list[Kernel]:
     return list({kernel.name: kernel for part in parts for kernel in part}.values())
 
 
-def _disassembled(verdicts: Mapping[str, Verdict]) -> dict[str, Sass]:
-    modules = list({id(verdict.cubin): verdict.cubin for verdict in verdicts.values() if verdict.cubin}.values())
-    with ThreadPoolExecutor() as pool:
-        return {name: sass for module in pool.map(_readable, modules) for name, sass in module.items()}
-
-
-def _readable(cubin: bytes) -> dict[str, Sass]:
-    """Return a module's code, nothing if the disassembler cannot read it."""
-    try:
-        return disassemble(cubin)
-    except DisassemblerError:
-        return {}
-
-
 def _cell(case: Case, source: Source, entries: Mapping[str, Entry]) -> Assembled:
     verdicts = {k.name: entries[k.name].verdict for k in (source.armed, source.scaffold, source.control)}
     word = _word(source, verdicts)
     armed, scaffold = entries[source.armed.name], entries[source.scaffold.name]
     if word != "assembled":
-        return Assembled(case, source, word, _telling(source, verdicts), None, b"")
-    if armed.sass is None or scaffold.sass is None:
-        return Assembled(case, source, word, armed.verdict.diagnostics, None, b"")
-    realization = realize(armed.sass, scaffold.sass, case.native)
-    return Assembled(case, source, word, armed.verdict.diagnostics, realization, armed.verdict.cubin)
+        return Assembled(case, source, word, _telling(source, verdicts), None, None, b"")
+    if armed.code is None or scaffold.code is None:
+        return Assembled(case, source, word, armed.verdict.diagnostics, None, None, b"")
+    realization = realize(armed.code, scaffold.code, case.native)
+    return Assembled(case, source, word, armed.verdict.diagnostics, realization, armed.code, armed.verdict.cubin)
 
 
 def _word(source: Source, verdicts: Mapping[str, Verdict]) -> str:

@@ -6,22 +6,30 @@ through the GPU where there is one, hands each finished cell to `add`, and count
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from suite import canary
+from suite import canary, columns
 from suite.claims import PtxVersion
 from suite.execute import Executor, splitter
 from suite.judge import agreement
 from suite.launch import Split
 from suite.model import NotAsked, Observation
-from suite.observe import Assembled, observe
+from suite.observe import Assembled
+from suite.observe import ask as ask_assembler
+from suite.probe import Case
 from suite.progress import Progress
 from suite.selection import Selection
+from suite.sources import sources
 from suite.targets import Target
+from suite.toolchains import Toolchain
 from suite.waivers import Waivers
+
+Answers = Callable[[Progress], list[Assembled]]
 
 
 @dataclass(frozen=True)
@@ -38,23 +46,36 @@ class Group:
 
 @dataclass
 class Tally:
-    """What a run has seen so far: cells by agreement and word, and cases not asked by (stage, reason)."""
+    """What a run has seen so far.
+
+    Cells by agreement and by word, cases not asked by (stage, reason), and by (toolchain, family, target) the counts of
+    `cases` and of each word, realization and agreement.
+    """
 
     agreements: Counter[str] = field(default_factory=Counter)
     words: Counter[str] = field(default_factory=Counter)
     not_asked: Counter[tuple[str, str]] = field(default_factory=Counter)
+    groups: dict[tuple[str, str, str], Counter[str]] = field(default_factory=dict)
 
     def count(self, cell: Observation) -> None:
         """Count one finished cell."""
         self.agreements[cell.agreement] += 1
         self.words[cell.word] += 1
+        group = self.groups.setdefault((cell.toolchain, cell.family, cell.target), Counter())
+        for said in ("cases", cell.word, cell.realization, cell.agreement):
+            if said:
+                group[said] += 1
         if cell.not_asked:
             self.not_asked[cell.not_asked.stage, cell.not_asked.reason] += 1
 
 
 @dataclass(frozen=True)
 class Run:
-    """Everything a run needs beside its groups; `no_device` says why `executor` is None."""
+    """Everything a run needs beside its groups; `no_device` says why `executor` is None.
+
+    `add` takes each cell as soon as it is finished. Where no GPU is asked a group is finished as a whole: `add_column`
+    takes that, if given.
+    """
 
     waivers: Waivers
     add: Callable[[Observation], None]
@@ -62,30 +83,83 @@ class Run:
     tally: Tally
     executor: Executor | None = None
     no_device: str = ""
+    add_column: Callable[[Sequence[Observation]], None] | None = None
+
+    def runs(self, target: Target) -> bool:
+        """Tell whether this run's GPU runs code for the target."""
+        return self.executor is not None and target.runs_on(self.executor.device.capability)
 
 
-def assembled(selection: Selection, tally: Tally, progress: Progress, *, code: bool) -> Iterator[Group]:
-    """Yield what each toolchain makes of each target, with cubins if `code`; count targets that are unknown to it."""
-    for toolchain in selection.toolchains:
-        for target in selection.targets:
-            if target.name not in toolchain.targets:
-                tally.not_asked["assemble", f"{toolchain.name} does not know {target}"] += len(selection.cases)
-                continue
-            items = tuple(observe(selection.cases, toolchain, target, progress, code=code))
-            good = lambda toolchain=toolchain, target=target: canary.image(toolchain, target)  # noqa: E731
-            split = splitter(items, toolchain, target)
-            yield Group(toolchain.name, toolchain.ptx, target, items, good, split)
+def assembled(
+    selection: Selection, tally: Tally, progress: Progress, code: Callable[[Target], bool]
+) -> Iterator[Group]:
+    """Yield what each toolchain makes of each target, with cubins where `code`; count targets that it does not know."""
+    pairs = [(toolchain, target) for toolchain in selection.toolchains for target in selection.targets]
+    for toolchain, target in pairs:
+        if target.name not in toolchain.targets:
+            tally.not_asked["assemble", f"{toolchain.name} does not know {target}"] += len(selection.cases)
+    known = [(toolchain, target) for toolchain, target in pairs if target.name in toolchain.targets]
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        asked = (_answers(pool, selection.cases, *pair, code=code(pair[1])) for pair in known)
+        for (toolchain, target), answers in zip(known, _ahead(asked), strict=True):
+            yield _group(toolchain, target, tuple(answers(progress)))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _group(toolchain: Toolchain, target: Target, items: tuple[Assembled, ...]) -> Group:
+    def good() -> tuple[str, bytes]:
+        return canary.image(toolchain, target)
+
+    return Group(toolchain.name, toolchain.ptx, target, items, good, splitter(items, toolchain, target))
+
+
+def _answers(
+    pool: ThreadPoolExecutor, cases: Sequence[Case], toolchain: Toolchain, target: Target, *, code: bool
+) -> Answers:
+    """Return what waits for the answers: already known as a whole, unless their code is wanted, or asked for now."""
+    if code:
+        return ask_assembler(pool, cases, toolchain, target, code=True).collect
+    place = columns.column(cases, toolchain, target)
+    found = place.find(cases, sources(cases))
+    if found is not None:
+        return lambda progress: found
+    asked = ask_assembler(pool, cases, toolchain, target, code=False)
+
+    def collect(progress: Progress) -> list[Assembled]:
+        items = asked.collect(progress)
+        place.keep(items)
+        return items
+
+    return collect
+
+
+def _ahead(asked: Iterator[Answers]) -> Iterator[Answers]:
+    """Yield in order, with the next group handed to the pool already, so that no core waits for a group's end."""
+    current = next(asked, None)
+    while current:
+        following = next(asked, None)
+        yield current
+        current = following
 
 
 def ask(run: Run, groups: Iterable[Group]) -> None:
     """Take every group as far as this machine allows; each cell reaches `add` as soon as it is finished."""
     for group in groups:
+        if run.add_column and not run.runs(group.target):
+            run.add_column([_judged(run, cell) for cell in _cells(run, group)])
+            continue
         with run.progress.stage(f"{group.target} {group.toolchain}: cases judged", len(group.items)) as step:
             for cell in _cells(run, group):
-                judged = run.waivers.apply(cell)
-                run.tally.count(judged)
-                run.add(judged)
+                run.add(_judged(run, cell))
                 step()
+
+
+def _judged(run: Run, cell: Observation) -> Observation:
+    judged = run.waivers.apply(cell)
+    run.tally.count(judged)
+    return judged
 
 
 def _cells(run: Run, group: Group) -> Iterator[Observation]:
@@ -104,7 +178,7 @@ def _cells(run: Run, group: Group) -> Iterator[Observation]:
 
 def _unrunnable(run: Run, item: Assembled, target: Target) -> str:
     """Return why an assembled case does not go to a GPU, empty if it does."""
-    if run.executor is None or not target.runs_on(run.executor.device.capability):
+    if not run.runs(target):
         here = f" ({run.no_device})" if run.no_device else ""
         return f"no sm_{target.number} device{here}"
     return item.case.probe.unlaunched or ("" if item.cubin else "its machine code cannot be disassembled")
@@ -133,6 +207,9 @@ def _cell(
         diagnostics=item.diagnostics,
         realization=item.realization.word if item.realization else None,
         opcodes=item.realization.opcodes if item.realization else {},
+        code=item.code.digest if item.code else "",
+        registers=item.code.registers if item.code else 0,
+        instructions=item.code.instructions if item.code else 0,
         observed="" if case.probe.observed == "memory" else case.probe.observed,
         not_asked=not_asked,
         gpu=gpu or {},

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,7 @@ class Case:
     probe: Probe
     params: Params = field(hash=False)
 
-    @property
+    @cached_property
     def opcode(self) -> str:
         """Return the full dotted PTX opcode, modifiers included, without operands."""
         return self.probe.opcode.format(**self._fields)
@@ -75,12 +76,12 @@ class Case:
         """Return the instruction as it stands in the kernel, with its operands."""
         return f"{self.opcode} {self.probe.arguments.format(**self._fields)};".replace(" ;", ";")
 
-    @property
+    @cached_property
     def claim(self) -> Claim:
         """Return what the manual says of this case."""
         return self.probe.claim(self.params)
 
-    @property
+    @cached_property
     def native(self) -> tuple[str, ...]:
         """Return the SASS opcode patterns any of which means that the instruction was realized as itself."""
         return self.probe.native(self.params)

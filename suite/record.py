@@ -1,28 +1,55 @@
 """Stage 9, record: Observation -> line. Append-only JSON lines, flushed one by one, that a crash cannot spoil.
 
-The first line is the header; then one line a cell, and one for each stage that was not asked; the last line is the end.
-A record whose end is missing was cut short and says so when it is read. Schema: docs/records.md.
+The first line is the header; then one line a cell, or one for all cells of a toolchain and target that no GPU was
+asked, and one for each stage that was not asked; the last line is the end. A record whose end is missing was cut short
+and says so when it is read. Schema: docs/records.md.
 """
 
 from __future__ import annotations
 
 import json
+import lzma
 import os
 import platform
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
 from suite.errors import UsageError
-from suite.model import AGREEMENTS, REALIZATIONS, WORDS, Diagnostic, NotAsked, Observation
+from suite.model import Diagnostic, NotAsked, Observation
+from suite.record_columns import Decoder, Encoder, check_words
 
-SCHEMA = 1
+SCHEMA = 2  # 2 has columns and the code's hash; 1 is read as well
 
 COMMITTED = Path(__file__).resolve().parent.parent / "reports" / "records"
 _TEXTS = ("case", "family", "opcode", "target", "toolchain", "ptx", "kernel")
+
+
+class Cells(Collection[Observation]):
+    """The cells of a record; those of columns are made as they are asked for."""
+
+    def __init__(self, *parts: Collection[Observation]) -> None:
+        self.parts = list(parts)
+
+    def __len__(self) -> int:
+        """Return the number of cells."""
+        return sum(map(len, self.parts))
+
+    def __contains__(self, cell: object) -> bool:
+        """Tell whether a cell is among these."""
+        return any(cell in part for part in self.parts)
+
+    def __iter__(self) -> Iterator[Observation]:
+        """Yield the cells in the record's order."""
+        return chain.from_iterable(self.parts)
+
+    def add(self, part: Collection[Observation]) -> None:
+        """Append cells."""
+        self.parts.append(part)
 
 
 @dataclass(frozen=True)
@@ -31,7 +58,7 @@ class Record:
 
     path: Path
     header: Mapping[str, Any]
-    cells: tuple[Observation, ...]
+    cells: Collection[Observation]
     not_asked: Mapping[tuple[str, str], int] = field(default_factory=dict)
     complete: bool = True
 
@@ -42,6 +69,7 @@ class Writer:
     def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
         self.path = path
         self._cells = 0
+        self._encoder = Encoder()
         self._file = _open(path)
         self._write({"record": "ptxproof", "schema": SCHEMA, "started": _now(), "machine": machine(), **header})
 
@@ -49,6 +77,12 @@ class Writer:
         """Append one cell."""
         self._write({"cell": to_json(cell)})
         self._cells += 1  # an interruption just before this leaves a count too low, and says so itself
+
+    def add_column(self, cells: Sequence[Observation]) -> None:
+        """Append all cells of one toolchain and target, none of which a GPU was asked."""
+        for line in self._encoder.lines(cells) if cells else ():
+            self._write(line)
+        self._cells += len(cells)
 
     def close(self, not_asked: Mapping[tuple[str, str], int], *, interrupted: bool = False) -> None:
         """Append what was not asked and the end, and close the file."""
@@ -72,8 +106,9 @@ def machine() -> dict[str, str]:
 
 def to_json(cell: Observation) -> dict[str, Any]:
     """Return a cell as plain data, empty fields left out."""
-    data = asdict(cell)
-    data["diagnostics"] = [{k: v for k, v in entry.items() if v is not None} for entry in data["diagnostics"]]
+    data = dict(vars(cell))
+    data["diagnostics"] = [{k: v for k, v in vars(entry).items() if v is not None} for entry in cell.diagnostics]
+    data["not_asked"] = vars(cell.not_asked) if cell.not_asked else None
     return {key: value for key, value in data.items() if value or key in ("realization",)}
 
 
@@ -82,9 +117,7 @@ def from_json(data: Mapping[str, Any]) -> Observation:
     known = {entry.name for entry in fields(Observation)}
     if set(data) - known:
         raise ValueError(f"unknown field {sorted(set(data) - known)[0]!r}")
-    for name, words in (("word", WORDS), ("agreement", AGREEMENTS), ("realization", (*REALIZATIONS, None))):
-        if data.get(name) not in words:
-            raise ValueError(f"{name} is {data.get(name)!r}, not one of {', '.join(str(w) for w in words)}")
+    check_words(data)
     for name in _TEXTS:
         if not isinstance(data.get(name), str):
             raise ValueError(f"{name} is {data.get(name)!r}, not text")
@@ -104,17 +137,21 @@ def read(path: Path) -> Record:
     a line that is broken. A last line cut off in the middle of a write is left out, and the record is incomplete.
     """
     try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise UsageError(f"cannot read the record {path}: {error.strerror}") from None
+        lines = _bytes(path).split(b"\n")
+    except (OSError, EOFError, lzma.LZMAError) as error:
+        raise UsageError(f"cannot read the record {path}: {error}") from None
     header = _header(path, lines[0])
-    cells: list[Observation] = []
+    cells, decoder = Cells(), Decoder()
     not_asked: Counter[tuple[str, str]] = Counter()
     complete = False
     for number, entry in _entries(path, lines):
         try:
             if "cell" in entry:
-                cells.append(from_json(entry["cell"]))
+                cells.add([from_json(entry["cell"])])
+            elif {"cases", "codes", "column"} & set(entry):
+                column = decoder.take(entry)
+                if column:
+                    cells.add(column)
             elif "not_asked" in entry:
                 missing = entry["not_asked"]
                 not_asked[missing["stage"], missing["reason"]] += missing["cases"]
@@ -123,10 +160,15 @@ def read(path: Path) -> Record:
                 if complete and entry["end"]["cells"] != len(cells):
                     raise ValueError(f"the record ends with {entry['end']['cells']} cells and holds {len(cells)}")
             else:
-                raise ValueError("neither cell, not_asked nor end")
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+                raise ValueError("neither cell, column, not_asked nor end")
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
             raise UsageError(f"{path}:{number}: broken record line: {error}") from None
-    return Record(path, header, tuple(cells), dict(not_asked), complete)
+    return Record(path, header, cells, dict(not_asked), complete)
+
+
+def _bytes(path: Path) -> bytes:
+    """Return a record's lines; those of a large one may be packed with xz."""
+    return lzma.decompress(path.read_bytes()) if path.suffix == ".xz" else path.read_bytes()
 
 
 def _header(path: Path, line: bytes) -> Mapping[str, Any]:

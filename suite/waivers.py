@@ -51,10 +51,13 @@ class Waivers:
 
     entries: tuple[Waiver, ...]
     unneeded: list[str] = field(default_factory=list)
+    _of_case: dict[str, list[Waiver]] = field(default_factory=dict)
 
     def apply(self, cell: Observation) -> Observation:
         """Return the cell, `waived` where it disagrees as some waiver says it does."""
-        covering = [waiver for waiver in self.entries if waiver.covers(cell)]
+        if cell.case not in self._of_case:
+            self._of_case[cell.case] = [w for w in self.entries if fnmatchcase(cell.case, w.case)]
+        covering = [waiver for waiver in self._of_case[cell.case] if waiver.covers(cell)]
         fitting = [waiver for waiver in covering if cell.word in waiver.words]
         if fitting and cell.agreement != "agrees":
             return replace(cell, agreement="waived", waiver=fitting[0].reason)

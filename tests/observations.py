@@ -47,6 +47,7 @@ observations = st.builds(
     agreement=st.sampled_from(AGREEMENTS),
     kernel=text.filter(bool),
     realization=st.none() | st.sampled_from(REALIZATIONS),
+    code=st.sampled_from(("", "00ff")),
     opcodes=st.dictionaries(text, st.integers(1, 99), max_size=3),
     diagnostics=st.lists(
         st.builds(

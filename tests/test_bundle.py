@@ -14,12 +14,13 @@ import pytest
 from suite import bundle, catalogue, exact, targets
 from suite.errors import UsageError
 from suite.execute import module_key
-from suite.model import Diagnostic, Kernel, Realization, Source
+from suite.model import Code, Diagnostic, Kernel, Realization, Source
 from suite.observe import Assembled
 from suite.pipeline import Group
 
 CASES = catalogue.select(("mma_sync.f16:*",))
 MODULE, LONE, CANARY = b"\x7fELF module" * 40, b"\x7fELF lone" * 40, b"\x7fELF canary" * 40
+CODE = Code("5eed", 16, 9)
 SAID = (Diagnostic("advisory", "warning", "text", 3), Diagnostic("unsupported_feature", "error", "no line"))
 
 
@@ -29,7 +30,7 @@ def assembled(
     kernel = Kernel(f"k{index}", "")
     means = Realization(realization, {"HMMA.1688.F16": 1}) if realization else None
     case = CASES[index]
-    return Assembled(case, Source(case.id, kernel, kernel, kernel), word, SAID, means, cubin)
+    return Assembled(case, Source(case.id, kernel, kernel, kernel), word, SAID, means, CODE if means else None, cubin)
 
 
 ITEMS = (assembled(0), assembled(1), assembled(2, "rejected", None, b""), assembled(3, "unaskable", None, b""))

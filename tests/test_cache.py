@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from suite import cache, catalogue, observe, targets, toolchains
-from suite.assemble import assemble
+from suite import cache, catalogue, codes, observe, pipeline, targets, toolchains
+from suite.assemble import batches
+from suite.model import Kernel
 from suite.observe import Assembled
-from suite.targets import Target
-from suite.toolchains import Toolchain
+from suite.pipeline import Tally
+from suite.progress import Silent
+from suite.selection import Selection
+from suite.store import VARIABLE
 
 CASES = catalogue.select(("cp_async.wait_group*", "mma_sync.fp8:*a=e4m3,b=e4m3*", "tma.tensor_cta_group*"))
 TARGET = targets.parse("sm_120a")
@@ -27,21 +30,34 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[int]:
     """Give an empty cache, and the number of kernels that the assembler got at each call."""
     counts: list[int] = []
 
-    def counting(kernels: list[object], toolchain: Toolchain, target: Target, **rest: object) -> object:
+    def counting(kernels: Sequence[Kernel]) -> list[Sequence[Kernel]]:
         counts.append(len(kernels))
-        return assemble(kernels, toolchain, target, **rest)  # type: ignore[arg-type]
+        return batches(kernels)
 
-    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cells"))
-    monkeypatch.setattr(observe, "assemble", counting)
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "cells"))
+    monkeypatch.setattr(observe, "batches", counting)
     return counts
 
 
 def ask(*, code: bool = False) -> list[Assembled]:
+    """Ask as a new process would, which has read no file yet."""
+    codes._open.clear()
     return observe.observe(CASES, toolchains.resolve([])[0], TARGET, code=code)
 
 
-def database(tmp_path: Path) -> Path:
-    (path,) = (tmp_path / "cells").rglob("*.sqlite")
+def ask_whole() -> list[Assembled]:
+    """Ask for a column, as a run without a GPU does."""
+    codes._open.clear()
+    chosen = Selection(CASES, (TARGET,), (toolchains.resolve([])[0],))
+    (group,) = pipeline.assembled(chosen, Tally(), Silent(), lambda target: False)
+    return list(group.items)
+
+
+def database(tmp_path: Path, kind: str) -> Path:
+    """Return the file of one kind: the verdicts lie in a folder that is named by a hash alone."""
+    kinds = ("codes", "sources", "columns")
+    found = list((tmp_path / "cells").rglob("*.sqlite"))
+    (path,) = [p for p in found if (kind in p.parts) or (kind == "verdicts" and not {*kinds} & {*p.parts})]
     return path
 
 
@@ -65,22 +81,17 @@ def garbage(path: Path) -> None:
     path.write_bytes(b"not a database" * 1000)
 
 
-def bit(path: Path) -> None:
-    raw = path.read_bytes()
-    at = raw.index(b'"accepted":true')
-    path.write_bytes(raw[:at] + b'"accepted":null' + raw[at + 15 :])
-
-
 def lie(path: Path) -> None:
     with sqlite3.connect(path) as held:
-        held.execute("UPDATE kernel SET content = replace(content, 'true', 'false')")
+        held.execute("UPDATE entry SET content = replace(replace(content, 'true', 'false'), '1', '2')")
+        held.execute("UPDATE blob SET content = content || x'00'")
     held.close()
 
 
 def other_schema(path: Path) -> None:
     path.unlink()
     with sqlite3.connect(path) as held:
-        held.execute("CREATE TABLE kernel (name TEXT)")
+        held.execute("CREATE TABLE entry (name TEXT)")
     held.close()
 
 
@@ -88,29 +99,43 @@ def empty(path: Path) -> None:
     path.write_bytes(b"")
 
 
-@pytest.mark.parametrize("spoil", [garbage, bit, lie, other_schema, empty], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("kind", ["verdicts", "codes", "sources", "columns"])
+@pytest.mark.parametrize("spoil", [garbage, lie, other_schema, empty], ids=lambda f: f.__name__)
 def test_a_spoilt_cache_never_gives_a_wrong_verdict(
-    spoil: Callable[[Path], None], asked: list[int], tmp_path: Path
+    spoil: Callable[[Path], None], kind: str, asked: list[int], tmp_path: Path
 ) -> None:
-    right = said(ask())
-    path = database(tmp_path)
+    right = said(ask_whole())
+    path = database(tmp_path, kind)
     for side in ("-wal", "-shm"):
         path.with_name(path.name + side).unlink(missing_ok=True)
     spoil(path)
-    assert said(ask()) == right
-    assert said(ask()) == right
+    assert said(ask_whole()) == right
+    assert said(ask_whole()) == right
+
+
+def test_a_column_is_read_whole(asked: list[int]) -> None:
+    cold, warm = ask_whole(), ask_whole()
+    assert said(cold) == said(warm)
+    assert len(asked) == 1, "the second run asks not even the kernels' cache"
+
+
+def test_a_code_once_read_is_not_disassembled_again(asked: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    ask()
+    monkeypatch.setattr(cache, "_code_version", lambda: "no verdict is known")
+    monkeypatch.setattr(codes, "disassemble", None)
+    assert {item.realization.word for item in ask() if item.realization} >= {"native"}
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv(cache.VARIABLE, "/proc/nowhere")
+    monkeypatch.setenv(VARIABLE, "/proc/nowhere")
     assert ask()
     assert "Traceback" not in capsys.readouterr().err
 
 
 def test_off_keeps_nothing(asked: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv(cache.VARIABLE, "off")
+    monkeypatch.setenv(VARIABLE, "off")
     assert said(ask()) == said(ask())
     assert asked[0] == asked[1] > 0
     assert not (tmp_path / "cells").exists()

@@ -10,8 +10,9 @@ import pytest
 from suite import disassemble as stage
 from suite import places
 from suite.assemble import assemble
-from suite.disassemble import DisassemblerError, cubin_header, disassemble, nvdisasm
-from suite.errors import UsageError
+from suite.cubin import architecture
+from suite.disassemble import cubin_header, disassemble, nvdisasm
+from suite.errors import DisassemblerError, UsageError
 from suite.model import Sass
 from suite.targets import parse
 from tests.assemblers import BODIES, kernel, real, script
@@ -65,7 +66,7 @@ def test_padding_under_a_predicate_that_is_never_true(monkeypatch: pytest.Monkey
         {"opcode": "EXIT"},
     ]
     image = cubin("sm_100a")
-    monkeypatch.setattr(stage, "_json", lambda cubin: [{"function-name": "plain", "sass-instructions": code}])
+    monkeypatch.setattr(stage, "_json", lambda cubin, *options: [{"function-name": "plain", "sass-instructions": code}])
     assert disassemble(image)["plain"].instructions == (("UIADD3", "@UPT UIADD3 UR4,UR4,0x1,URZ"), ("EXIT", "EXIT"))
 
 
@@ -83,7 +84,7 @@ def test_routine_is_its_callers_code_however_nvdisasm_lists_it(monkeypatch: pyte
     found = []
     for listed in (parts, whole):
         functions = [{"function-name": name, "sass-instructions": code} for name, code in listed.items()]
-        monkeypatch.setattr(stage, "_json", lambda cubin, functions=functions: functions)
+        monkeypatch.setattr(stage, "_json", lambda cubin, *options, functions=functions: functions)
         found.append(disassemble(image)["plain"])
     assert found[0] == found[1]
     assert opcodes(found[0]) == ["CALL.REL.NOINC", "EXIT", "FADD", "CALL.REL.NOINC", "FMUL", "CALL.REL.NOINC", "BRA"]
@@ -122,8 +123,8 @@ def test_header() -> None:
 
 def test_architecture_in_the_flags_of_both_abis() -> None:
     """Flags of cubins for sm_90a from ptxas 12.8.93, and for sm_121a from 13.5.37."""
-    assert stage._sm(0x5A0D5A, 7) == 90
-    assert stage._sm(0x6007902, 8) == 121
+    assert architecture(0x5A0D5A, 7) == 90
+    assert architecture(0x6007902, 8) == 121
 
 
 @pytest.mark.parametrize(("target", "reserved"), [("sm_75", 0), ("sm_90a", 1024)])

@@ -171,8 +171,8 @@ def test_the_summary_counts_every_cell(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_the_plain_summary_tells_of_disagreements() -> None:
-    text = terminal.plain_summary(merged(record(*SHOWN)))
-    assert "mma_sync sm_90a: 1 correct" in text
+    text = terminal.plain_summary(terminal.counts(merged(record(*SHOWN))))
+    assert "mma_sync sm_90a ptxas 13.0.88: 1 cases, 1 correct" in text
     assert "disagrees" in text
     assert "waived" in text
 

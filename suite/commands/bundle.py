@@ -22,7 +22,8 @@ def execute(options: argparse.Namespace) -> int:
     """Assemble, pack, and say how to run it."""
     chosen = selection.resolve(options.arch, options.toolchain, options.case, local_device()[0])
     tally = Tally()
-    count = bundle.write(options.output, list(pipeline.assembled(chosen, tally, progress.for_terminal(), code=True)))
+    groups = pipeline.assembled(chosen, tally, progress.for_terminal(), lambda target: True)
+    count = bundle.write(options.output, list(groups))
     for (stage, reason), cases in tally.not_asked.items():
         print(f"{stage}: {cases} cases not packed: {reason}")
     print(f"{options.output}: {count} cells; there: python -m suite run --bundle {options.output.name} --record FILE")

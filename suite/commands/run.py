@@ -18,6 +18,8 @@ from suite.progress import Progress
 from suite.record import Writer, read
 from suite.session import header, local_device
 
+ROWS_SHOWN = 2000  # cells up to which a run prints every one
+
 HELP = "ask cases on targets with toolchains, through every stage that this machine allows"
 
 
@@ -36,11 +38,11 @@ def execute(options: argparse.Namespace) -> int:
     device, no_device = local_device()
     tally, known = Tally(), waivers.load()
     shown = progress.for_terminal()
-    groups, described = _groups(options, device, tally, shown)
-    path = options.record or (options.matrix or Path("build")) / "record.jsonl"
-    writer = Writer(path, {**header(device), "catalogue": catalogue.version(), "toolchains": described})
     executor = Executor(device) if device else None
-    run = Run(known, writer.add, shown, tally, executor, no_device)
+    path = options.record or (options.matrix or Path("build")) / "record.jsonl"
+    groups, described = _groups(options, device, tally, shown)
+    writer = Writer(path, {**header(device), "catalogue": catalogue.version(), "toolchains": described})
+    run = Run(known, writer.add, shown, tally, executor, no_device, writer.add_column)
     cut_short = _ask(run, groups, writer)
     return _report(path, options.matrix, tally, known.unneeded, cut_short)
 
@@ -54,7 +56,8 @@ def _groups(
         return packed.groups(), packed.toolchains
     chosen = selection.resolve(options.arch, options.toolchain, options.case, device)
     described = [{"name": t.name, "ptx": f"{t.ptx[0]}.{t.ptx[1]}"} for t in chosen.toolchains]
-    return pipeline.assembled(chosen, tally, shown, code=device is not None), described
+    runs_here = (lambda target: target.runs_on(device.capability)) if device else (lambda target: False)
+    return pipeline.assembled(chosen, tally, shown, runs_here), described
 
 
 def _ask(run: Run, groups: Iterator[Group], writer: Writer) -> str:
@@ -73,17 +76,23 @@ def _ask(run: Run, groups: Iterator[Group], writer: Writer) -> str:
 
 
 def _report(path: Path, folder: Path | None, tally: Tally, stale: list[str], cut_short: str) -> int:
-    record = read(path)
-    merged = cells.merge([record], cells.validations([*cells.committed(), record]))
-    terminal.show(merged)
-    if folder:
-        matrix.write(folder, merged)
-    matrix.report_gaps([record])
-    for line in stale:
+    """Print the rows of a run that fits a screen or two, the summary, and what was not asked; write the matrix."""
+    asked = sum(tally.words.values())
+    if folder or asked <= ROWS_SHOWN:
+        record = read(path)
+        merged = cells.merge([record], cells.validations([*cells.committed(), record]))
+        if asked <= ROWS_SHOWN:
+            terminal.show_rows(merged)
+        if folder:
+            matrix.write(folder, merged)
+    terminal.show_summary(tally.groups)
+    for line in [*terminal.not_asked_lines(tally.not_asked), *stale]:
         print(line)
     print(f"record: {path}; " + ", ".join(f"{count} {word}" for word, count in tally.agreements.items()))
     if cut_short:
         raise UsageError(f"{cut_short}; {path} holds every cell that was finished")
+    if asked > ROWS_SHOWN:
+        print(f"rows: {folder / 'matrix.md' if folder else f'python -m suite matrix {path}'}")
     if tally.agreements["disagrees"] or stale:
         return 1
-    return 0 if merged else 2
+    return 0 if asked else 2

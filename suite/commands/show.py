@@ -44,7 +44,7 @@ def _ask(chosen: Selection) -> Observation:
     found: list[Observation] = []
     device, no_device = local_device()
     run = Run(waivers.load(), found.append, Silent(), Tally(), Executor(device) if device else None, no_device)
-    pipeline.ask(run, pipeline.assembled(chosen, run.tally, run.progress, code=device is not None))
+    pipeline.ask(run, pipeline.assembled(chosen, run.tally, run.progress, run.runs))
     return found[0]
 
 

@@ -1,0 +1,145 @@
+"""The record's columns: all cells of one toolchain and target in one line, each distinct outcome written once.
+
+A sweep has hundreds of thousands of cells and a few hundred outcomes. Before a column stand, where they are new, the
+cases that it is about (`cases`) and the machine codes that it refers to (`codes`). Schema: docs/records.md.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from suite.model import AGREEMENTS, REALIZATIONS, WORDS, Diagnostic, NotAsked, Observation
+
+# Fields of a cell by where they stand: in the column itself, in the table of cases, in the outcome.
+_OF_COLUMN = ("target", "toolchain", "ptx")
+_OF_CASE = ("case", "opcode", "kernel", "observed")
+_OF_CODE = ("code", "registers", "instructions")
+
+_OF_OUTCOME = {"word", "agreement", "realization", "opcodes", "diagnostics", "not_asked", "waiver"}
+
+Line = Mapping[str, Any]
+
+
+@dataclass
+class Encoder:
+    """Turns cells into lines; knows which cases and codes were written before."""
+
+    _cases: Sequence[tuple[str, ...]] = field(default_factory=list)
+    _codes: dict[tuple[Any, ...], int] = field(default_factory=dict)
+
+    def lines(self, cells: Sequence[Observation]) -> Iterator[Line]:
+        """Yield the lines of the cells of one toolchain and target, none of which a GPU was asked."""
+        cases = [(cell.case, cell.opcode, cell.kernel, cell.observed) for cell in cells]
+        if cases != self._cases:
+            self._cases = cases
+            yield {"cases": cases}
+        known, codes = len(self._codes), [self._code(cell) for cell in cells]
+        if len(self._codes) > known:
+            yield {"codes": list(self._codes)[known:]}
+        outcomes: dict[str, int] = {}
+        seen: dict[tuple[Any, ...], int] = {}
+        numbers = [_number(cell, outcomes, seen) for cell in cells]
+        column = {name: getattr(cells[0], name) for name in _OF_COLUMN}
+        yield {"column": column | {"outcomes": [json.loads(o) for o in outcomes], "cells": numbers, "codes": codes}}
+
+    def _code(self, cell: Observation) -> int:
+        if not cell.code:
+            return -1
+        return self._codes.setdefault((cell.code, cell.registers, cell.instructions), len(self._codes))
+
+
+def _number(cell: Observation, outcomes: dict[str, int], seen: dict[tuple[Any, ...], int]) -> int:
+    """Return the number of a cell's outcome; cells that share their parts are not written out again to compare."""
+    parts = (cell.word, cell.agreement, cell.realization, cell.waiver, id(cell.opcodes), id(cell.diagnostics))
+    key = (*parts, cell.not_asked)
+    if key not in seen:
+        seen[key] = outcomes.setdefault(json.dumps(_outcome(cell)), len(outcomes))
+    return seen[key]
+
+
+def _outcome(cell: Observation) -> dict[str, Any]:
+    said = [{k: v for k, v in vars(entry).items() if v is not None} for entry in cell.diagnostics]
+    gap = vars(cell.not_asked) if cell.not_asked else None
+    data = {"word": cell.word, "agreement": cell.agreement, "realization": cell.realization}
+    rest = {"opcodes": dict(cell.opcodes), "diagnostics": said, "not_asked": gap, "waiver": cell.waiver}
+    return data | {key: value for key, value in rest.items() if value}
+
+
+@dataclass(frozen=True)
+class Column(Collection[Observation]):
+    """The cells of one toolchain and target as read: made one by one as they are asked for."""
+
+    place: Mapping[str, Any]
+    cases: Sequence[Sequence[str]]
+    outcomes: Sequence[Mapping[str, Any]]
+    numbers: Sequence[int]
+    codes: Sequence[Mapping[str, Any]]
+
+    def __len__(self) -> int:
+        """Return the number of cells."""
+        return len(self.numbers)
+
+    def __contains__(self, cell: object) -> bool:
+        """Tell whether a cell is among these."""
+        return any(cell == own for own in self)
+
+    def __iter__(self) -> Iterator[Observation]:
+        """Yield the cells in the cases' order."""
+        for case, number, code in zip(self.cases, self.numbers, self.codes, strict=True):
+            fields: dict[str, Any] = dict(zip(_OF_CASE, case, strict=True))
+            family = fields["case"].partition(".")[0]
+            yield Observation(**fields, **self.place, **self.outcomes[number], **code, family=family)
+
+
+@dataclass
+class Decoder:
+    """Turns lines back into columns; knows the cases and codes read before."""
+
+    _cases: Sequence[Sequence[str]] = ()
+    _codes: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def take(self, line: Line) -> Column | None:
+        """Return the column of a line, None for a line of cases or codes.
+
+        Raises `ValueError`, `KeyError`, `TypeError` or `IndexError` for a line that is none of the three.
+        """
+        if "cases" in line:
+            self._cases = [_texts(case, _OF_CASE) for case in line["cases"]]
+            return None
+        if "codes" in line:
+            self._codes += [dict(zip(_OF_CODE, code, strict=True)) for code in line["codes"]]
+            return None
+        column = line["column"]
+        place = dict(zip(_OF_COLUMN, _texts([column[name] for name in _OF_COLUMN], _OF_COLUMN), strict=True))
+        numbers, at = column["cells"], column["codes"]
+        if not len(numbers) == len(at) == len(self._cases):
+            raise ValueError(f"{len(numbers)} cells and {len(at)} codes for {len(self._cases)} cases")
+        outcomes = [_read_outcome(outcome) for outcome in column["outcomes"]]
+        if not all(0 <= number < len(outcomes) for number in numbers):
+            raise ValueError("a cell names an outcome that is not there")
+        return Column(place, self._cases, outcomes, numbers, [self._codes[i] if i >= 0 else {} for i in at])
+
+
+def check_words(data: Mapping[str, Any]) -> None:
+    """Raise `ValueError` where a cell's word, agreement or realization is none of the closed lists."""
+    for name, words in (("word", WORDS), ("agreement", AGREEMENTS), ("realization", (*REALIZATIONS, None))):
+        if data.get(name) not in words:
+            raise ValueError(f"{name} is {data.get(name)!r}, not one of {', '.join(str(w) for w in words)}")
+
+
+def _texts(values: Sequence[Any], names: Sequence[str]) -> tuple[str, ...]:
+    if len(values) != len(names) or not all(isinstance(value, str) for value in values):
+        raise ValueError(f"{values!r} are not the texts {', '.join(names)}")
+    return tuple(values)
+
+
+def _read_outcome(data: Mapping[str, Any]) -> dict[str, Any]:
+    check_words(data)
+    if set(data) - _OF_OUTCOME:
+        raise ValueError(f"unknown field {sorted(set(data) - _OF_OUTCOME)[0]!r}")
+    said = tuple(Diagnostic(**entry) for entry in data.get("diagnostics", ()))
+    gap = NotAsked(**data["not_asked"]) if data.get("not_asked") else None
+    return {**data, "diagnostics": said, "not_asked": gap}

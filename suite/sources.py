@@ -1,0 +1,52 @@
+"""Rendered kernels, kept from run to run: Jinja takes a millisecond a case, and the text is this checkout's alone."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from suite import catalogue, version
+from suite.model import Kernel, Source
+from suite.probe import Case
+from suite.render import render
+from suite.store import Store, seal, store
+
+
+def sources(cases: Sequence[Case]) -> list[Source]:
+    """Return the kernels of each case, in order. Raises `TemplateError` as `render` does."""
+    kept = store("sources", version.of_checkout())
+    found: dict[str, Source] = {}
+    for family in dict.fromkeys(case.family for case in cases):
+        found |= _of_family(kept, family, [case for case in cases if case.family == family])
+    return [found[case.id] for case in cases]
+
+
+def _of_family(kept: Store, family: str, cases: Sequence[Case]) -> Mapping[str, Source]:
+    """Return the sources of a family's cases; those of a whole family are kept."""
+    packed = kept.blob(kept.rows.get(family, ""))
+    if packed:
+        return _unpack(packed)
+    made = {case.id: render(case) for case in cases}
+    if len(cases) == sum(case.family == family for case in catalogue.expand()):
+        packed = _pack(made.values())
+        kept.keep({family: seal(packed)}, [packed])
+    return made
+
+
+def _pack(made: Iterable[Source]) -> bytes:
+    kernels: dict[str, Kernel] = {}
+    parts: dict[str, list[str]] = {}
+    for source in made:
+        three = (source.armed, source.scaffold, source.control)
+        kernels |= {kernel.name: kernel for kernel in three}
+        parts[source.case] = [kernel.name for kernel in three]
+    data = {"kernels": [(k.name, k.text, k.marked) for k in kernels.values()], "cases": parts}
+    return zlib.compress(json.dumps(data).encode(), 1)
+
+
+def _unpack(packed: bytes) -> dict[str, Source]:
+    data: dict[str, Any] = json.loads(zlib.decompress(packed))
+    kernels = {name: Kernel(name, text, tuple(marked)) for name, text, marked in data["kernels"]}
+    return {case: Source(case, *(kernels[name] for name in names)) for case, names in data["cases"].items()}
