@@ -1,4 +1,4 @@
-"""tcgen05.cp and shift, and tcgen05.commit to other CTAs: what one thread starts and a barrier completes. PTX ISA 9.3, 9.7.17.
+"""tcgen05.cp, tcgen05.shift, and tcgen05.commit to other CTAs of a cluster. PTX ISA 9.3, 9.7.17.
 
 Whole kernels of 128 threads a CTA: fill tensor memory and shared memory, issue, commit, wait a bounded time, read back.
 """

@@ -1,7 +1,7 @@
-"""Operands, inputs and oracles of tcgen05.cp, shift and commit across a cluster: cells of tensor memory before and after.
+"""Operands, inputs and oracles of tcgen05.cp, shift and commit across a cluster: tensor memory before and after.
 
-Arrays carry a leading axis of CTAs; a trial is one CTA, or one pair with cta_group::2. Source: PTX ISA 9.3, 9.7.17.9 and
-9.7.17.12; what the manual leaves open is not compared, and stands beside what is.
+Arrays carry a leading axis of CTAs; a trial is one CTA, or one pair with cta_group::2. What the manual leaves open is
+not compared. Source: PTX ISA 9.3, 9.7.17.9 and 9.7.17.12.
 """
 
 from __future__ import annotations
@@ -193,7 +193,7 @@ def commit_inputs(plan: tuple[tuple[int, int], ...], params: Params, rng: np.ran
 
 
 def commit_oracle(params: Params, arrays: Arrays) -> Arrays:
-    """A CTA in the mask is one phase on, with two arrivals to come; any other still lacks one. The copy has been made."""
+    """A CTA in the mask is one phase on, with two arrivals to come; any other still lacks one. The copy is made."""
     rank = np.arange(CLUSTER, dtype=np.uint64)
     over = arrays["mask"][:, np.newaxis] >> rank & np.uint64(1)
     group = np.uint64(params["cta_group"])
