@@ -65,7 +65,7 @@ class AsyncMachine(Machine):
         return (rank - 1 if rank else thread // CTA), offset
 
     def _op_mbarrier(self, parts: list[str], args: list[str], active: np.ndarray) -> None:
-        for thread in np.flatnonzero(active):
+        for thread in np.flatnonzero(active).tolist():
             alone = np.arange(self.threads) == thread
             if parts[1] == "init":
                 count = int(args[1])

@@ -94,7 +94,7 @@ def test_four_rows_may_lie_in_any_lanes_but_only_once(lanes: tuple[int, ...]) ->
 
 @pytest.mark.parametrize("group", [1, 2])
 def test_a_shift_may_go_either_way_but_by_one_row(group: int) -> None:
-    case = NAMES[f"tcgen05_copy.shift:cta_group={group}"]
+    case = NAMES[SHIFT.format(group)]
     assert [play(case, 3, down=way) for way in (1, -1)] == [[], []]
     assert [play(case, 3, down=way) for way in (0, 2, -2)] == [["out"]] * 3
 
@@ -104,6 +104,7 @@ FOUR = CP.format("4x256b", "none", "none", "none")
 WIDE = CP.format("128x256b", "none", "none", "none")
 SWIZZLED = CP.format("128x256b", "none", "none", "128B")
 MULTICAST = "tcgen05_copy.commit_multicast:cta_group=1,space=generic"
+SHIFT = "tcgen05_copy.shift:cta_group={}"
 REMOTE = "tcgen05_copy.commit_remote:cta_group=2,space=shared::cluster"
 
 
@@ -122,9 +123,7 @@ REMOTE = "tcgen05_copy.commit_remote:cta_group=2,space=shared::cluster"
         pytest.param(FOUR, 0, "tcgen05.cp.cta_group::1.4x256b [%taddr], %sdesc;", "", id="none"),
         pytest.param(MULTICAST, 1, "cvt.u16.u32 %ctas, %mask", "mov.u32 %ctas, 15", id="to all"),
         pytest.param(MULTICAST, 5, ".cta_group::1.128x128b", ".cta_group::2.128x128b", id="peer too"),
-        pytest.param(
-            "tcgen05_copy.shift:cta_group=1", 2, "shl.b32 %taddr, %trial, 21", "mov.u32 %taddr, 0", id="lanes"
-        ),
+        pytest.param(SHIFT.format(1), 2, "shl.b32 %taddr, %trial, 21", "mov.u32 %taddr, 0", id="lanes"),
     ],
 )
 def test_a_broken_kernel_is_wrong(name: str, trial: int, old: str, new: str) -> None:
@@ -142,7 +141,7 @@ def test_a_broken_kernel_is_wrong(name: str, trial: int, old: str, new: str) -> 
         (WIDE, "@!%leader bra ISSUED;", "", "issued by 32 threads"),
         (WIDE, "add.u32 %taddr, %taddr, %tensor;", "", "not allocated"),
         (
-            "tcgen05_copy.shift:cta_group=2",
+            SHIFT.format(2),
             "shl.b32 %taddr, %trial, 21",
             "shl.b32 %taddr, %trial, 20",
             "multiple of 32",
@@ -172,7 +171,8 @@ def _untouched(case: Case, arrays: Any) -> np.ndarray:
     cells = arrays["rows"] & np.uint64(int(fields.get("mask", "0xffffffff"), 16))
     if case.probe.form == "shift":
         cells[kernels.expected(case)["out"] == 0] = 0
-    return cells.sum(axis=1) & np.uint64(0xFFFFFFFF) if fields.get("summed") else cells
+    total: np.ndarray = cells.sum(axis=1) & np.uint64(0xFFFFFFFF) if fields.get("summed") else cells
+    return total
 
 
 def _touched(case: Case, arrays: Any) -> int:
@@ -202,7 +202,7 @@ def test_the_instruction_itself_is_refused_exactly_where_it_is_not_claimed(targe
 
 
 def test_claims_follow_the_manual() -> None:
-    shift = NAMES["tcgen05_copy.shift:cta_group=1"].claim
+    shift = NAMES[SHIFT.format(1)].claim
     assert {target.name: shift.minimum(target) for target in shift.targets} == {
         "sm_100a": (8, 6),
         "sm_103a": (8, 8),
