@@ -6,12 +6,18 @@ lane; what the manual leaves open (direction of the shift, lanes of 4x256b) is a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from suite import verify
+from suite.probe import Case
+from suite.render import render
+from tests import copy_kernels as kernels
 from tests import tcgen05_unit as unit
-from tests.tcgen05_machine import CTA, Machine
+from tests.tcgen05_machine import CTA, Machine, lay_out
 from tests.tcgen05_unit import MachineError
 
 WINDOW = 24  # bits of an address within one CTA's shared memory
@@ -36,10 +42,15 @@ class Barrier:
 
 @dataclass
 class AsyncMachine(Machine):
-    """A whole cluster of `group` CTAs. `down` is the way of a shift, `rows_at` the lanes of 4x256b's rows."""
+    """A whole cluster of `group` CTAs.
+
+    `down` is the way of a shift, `rows_at` the lanes of 4x256b's rows; with `whole_lane` ld.red goes over both parts
+    of a lane.
+    """
 
     down: int = 1
     rows_at: tuple[int, ...] = (31, 63, 95, 127)
+    whole_lane: bool = False
     barriers: dict[tuple[int, int], Barrier] = field(default_factory=dict)
 
     # --- plain instructions
@@ -90,6 +101,28 @@ class AsyncMachine(Machine):
                 self.barriers[rank, offset].arrive()
 
     # --- tensor memory
+
+    def _op_tcgen05_alloc(self, parts: list[str], args: list[str], active: np.ndarray) -> None:
+        """Take the place and the count from registers, too."""
+        thread = int(np.flatnonzero(active)[0])
+        place, count = int(self._address(args[0])[thread]), int(self.get(args[1])[thread])
+        name = next(name for name, at in self.symbols.items() if at == place)
+        super()._op_tcgen05_alloc(parts, [name, str(count)], active)
+
+    def _op_tcgen05_dealloc(self, parts: list[str], args: list[str], active: np.ndarray) -> None:
+        count = int(self.get(args[1])[np.flatnonzero(active)[0]])
+        super()._op_tcgen05_dealloc(parts, [args[0], str(count)], active)
+
+    def _op_tcgen05_ld(self, parts: list[str], args: list[str], active: np.ndarray) -> None:
+        if parts[2] != "red":
+            super()._op_tcgen05_ld(parts, args, active)
+            return
+        super()._op_tcgen05_ld(parts[:2] + parts[3:], [args[0], *args[2:]], active)
+        words = np.stack([self.registers[name] for name in args[0].strip("{}").split(", ")], axis=1)
+        if self.whole_lane and parts[5] == "16x32bx2":
+            half = words.reshape(-1, 2, 16, words.shape[1])
+            words = np.concatenate([half, half[:, ::-1]], axis=-1).reshape(self.threads, -1)
+        self.put(args[1], np.array([reduced(line, parts[7:]) for line in words], dtype=np.uint64), active)
 
     def _group(self, parts: list[str], thread: int) -> list[int]:
         """Return the CTAs that an instruction of `.cta_group` touches."""
@@ -155,3 +188,37 @@ def expand(raw: np.ndarray, bits: int, place: int) -> np.ndarray:
             for i in range(16):
                 out[row, at + i] = (number >> bits * i & (1 << bits) - 1) << place
     return out
+
+
+def reduced(words: np.ndarray, how: list[str]) -> int:
+    """Return the reduction of a thread's words: `how` ends an opcode, such as min, abs, NaN, f32."""
+    plain = words.astype("<u4")
+    values = plain.view({"f32": "<f4", "s32": "<i4", "u32": "<u4"}[how[-1]]).tolist()
+    if any(math.isnan(value) for value in values):
+        if "NaN" not in how:
+            raise MachineError("a NaN where the manual says nothing of NaN")
+        return 0x7FFFFFFF
+    if "abs" in how:
+        values = [abs(value) for value in values]
+    chosen = (min if how[0] == "min" else max)(values)
+    return int(plain[values.index(chosen)]) & (0x7FFFFFFF if "abs" in how else 0xFFFFFFFF)
+
+
+def play(case: Case, trial: int, text: str | None = None, **choices: Any) -> list[str]:
+    """Run one CTA, pair or cluster of a case in the machine; return what is wrong with its outputs."""
+    arrays, expected = verify.inputs(case), kernels.expected(case)
+    images = {
+        o.name: o.pack(arrays[o.name]) if o.role == "in" else np.full(o.nbytes, 0xA5, dtype=np.uint8)
+        for o in case.operands
+    }
+    arena, places = lay_out(images)
+    before, cluster = arena.copy(), case.launch.cluster[0]
+    AsyncMachine(text or render(case).armed.text, arena, places, trial * cluster, cluster, **choices).run()
+    wrong, written = [], np.zeros(len(arena), dtype=bool)
+    mine = slice(trial * cluster, trial * cluster + cluster)
+    for operand in (o for o in case.operands if o.role == "out"):
+        at = places[f"param_{operand.name}"]
+        written[at : at + operand.nbytes] = True
+        if (operand.unpack(arena[at : at + operand.nbytes])[mine] != expected[operand.name][mine]).any():
+            wrong.append(operand.name)
+    return wrong + ["stray write"] * bool((arena != before)[~written].any())

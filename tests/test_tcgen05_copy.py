@@ -12,34 +12,12 @@ from suite import verify
 from suite.probe import Case
 from suite.render import render
 from tests import copy_kernels as kernels
-from tests.tcgen05_async_machine import AsyncMachine
-from tests.tcgen05_machine import lay_out
+from tests.tcgen05_async_machine import play
 from tests.tcgen05_unit import MachineError
 
 CASES = kernels.family("tcgen05_copy")
 NAMES = {case.id: case for case in CASES}
 PTX = (9, 0)
-
-
-def play(case: Case, trial: int, text: str | None = None, **choices: Any) -> list[str]:
-    """Run one CTA, pair or cluster of a case in the machine; return what is wrong with its outputs."""
-    arrays, expected = verify.inputs(case), kernels.expected(case)
-    images = {
-        o.name: o.pack(arrays[o.name]) if o.role == "in" else np.full(o.nbytes, 0xA5, dtype=np.uint8)
-        for o in case.operands
-    }
-    arena, places = lay_out(images)
-    before, cluster = arena.copy(), case.launch.cluster[0]
-    machine = AsyncMachine(text or render(case).armed.text, arena, places, trial * cluster, cluster, **choices)
-    machine.run()
-    wrong, written = [], np.zeros(len(arena), dtype=bool)
-    for operand in (o for o in case.operands if o.role == "out"):
-        at = places[f"param_{operand.name}"]
-        written[at : at + operand.nbytes] = True
-        mine = slice(trial * cluster, trial * cluster + cluster)
-        if (operand.unpack(arena[at : at + operand.nbytes])[mine] != expected[operand.name][mine]).any():
-            wrong.append(operand.name)
-    return wrong + ["stray write"] * bool((arena != before)[~written].any())
 
 
 def trials(case: Case) -> range:
