@@ -1,7 +1,7 @@
-"""cp.async.bulk with its modifiers, its groups, and hints about the cache. The plain forms stand in `tma`.
+"""cp.async.bulk with its modifiers, and hints about the cache. Copies by immediate sizes stand in `tma`.
 
-Sources: PTX ISA 9.3, 9.7.9.26.4.1 (copies), 9.7.9.26.4.3 (prefetch), 9.7.9.26.6.1 and 9.7.9.26.6.2 (groups); PTX ISA
-9.4, 9.7.10.18, 9.7.10.28.1.3, 9.7.10.28.4.1 and 9.7.10.28.4.3, for what that version added.
+Sources: PTX ISA 9.3, 9.7.9.26.4.1 (copies) and 9.7.9.26.4.3 (prefetch); PTX ISA 9.4, 9.7.10.18, 9.7.10.28.1.3,
+9.7.10.28.4.1 and 9.7.10.28.4.3, for what that version added.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from suite import Buffer, Claim, Launch, Operand, Probe, bulk_oracle, product, rows, since
-from suite.bulk_oracle import BLANK, COMMIT, FROM, GUARD, MBARRIER, NEWER, RELAXED, TO, WAIT
+from suite.bulk_oracle import BLANK, FROM, GUARD, MBARRIER, NEWER, RELAXED, TO
 from suite.probe import Arrays, Params
 from suite.tma_oracle import DONE, even_bytes, prefilled
 
@@ -164,7 +164,7 @@ store = partial(
     inputs=_store_inputs,
     oracle=_store_oracle,
     launch=lambda params: Launch(block=(THREADS, 1, 1)),
-    fields=lambda params: {**bulk_oracle.fields(params), "multimem": False},
+    fields=lambda params: {**bulk_oracle.fields(params)},
 )
 
 # --- shared memory to that of another CTA ----------------------------------------------------------------------------
@@ -255,49 +255,6 @@ cache = partial(
     observed="sass",
 )
 
-# --- groups ----------------------------------------------------------------------------------------------------------
-
-
-def _group_fields(params: Params) -> Params:
-    """Return the places in the kernel; `commit` is the group whose commit is in question, -1 where a wait is."""
-    pending = params.get("pending", 1)
-    empty = params.get("of") == "nothing"
-    return {
-        "window": params["groups"] * params["bytes"],
-        "commit": -1 if "pending" in params else 0,
-        "empty": empty,
-        "pending": pending,
-        "ready": 1 if empty else params["groups"] - pending,
-        "read": params.get("read") == "yes",
-        "read_": ".read" if params.get("read") == "yes" else "",
-        "hinted": False,
-    }
-
-
-def _group_operands(params: Params) -> tuple[Operand, ...]:
-    size = params["groups"] * params["bytes"]
-    return (
-        Buffer("out", "inout", "b8", (size,)),
-        Buffer("seen", "out", "b8", (size,)),
-        Buffer("src", "in", "b8", (size,)),
-    )
-
-
-def _group_inputs(params: Params, rng: np.random.Generator) -> Arrays:
-    size = params["groups"] * params["bytes"]
-    return {"out": prefilled(1, size)[0], "src": even_bytes(size)}
-
-
-groups = partial(
-    Probe,
-    template="bulk_groups.ptx.j2",
-    operands=_group_operands,
-    inputs=_group_inputs,
-    oracle=lambda params, arrays: {"out": arrays["src"], "seen": arrays["src"]},
-    launch=lambda params: Launch(block=(THREADS, 1, 1)),
-    fields=_group_fields,
-)
-
 SEMS, HINTS = ("none", "weak", *RELAXED), ("none", "cache_hint")
 LARGE = 31984  # of the 32,258 different even bytes that there are, with room around
 ENDS = ((32, 0, 0), (32, 15, 0), (32, 0, 15), (16, 7, 8), (4096, 15, 15))
@@ -380,21 +337,5 @@ PROBES = (
         rows=product(space=("generic", "global"), hint=("none",), bytes=(128, 8192)),
         claim=lambda params: bulk_oracle.rubin(LATE_PRIORITY),
         native=lambda params: ("UBLKL2CCTL.DM",),
-    ),
-    groups(
-        form="commit_group",
-        opcode="cp.async.bulk.commit_group",
-        arguments="",
-        rows=rows("groups of bytes", (2, "copy", 8192), (1, "nothing", 8192)),
-        claim=lambda params: since("sm_90", ptx="8.0", section=COMMIT),
-        native=lambda params: ("UTMACMDFLUSH",),
-    ),
-    groups(
-        form="wait_group",
-        opcode="cp.async.bulk.wait_group{read_}",
-        arguments="{pending}",
-        rows=product(groups=(4,), pending=(0, 1, 2, 3), read=("no", "yes"), bytes=(4096,)),
-        claim=lambda params: since("sm_90", ptx="8.0", section=WAIT),
-        native=lambda params: ("DEPBAR.LE",),
     ),
 )

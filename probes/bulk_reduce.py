@@ -80,7 +80,7 @@ def _oracle(params: Params, arrays: Arrays) -> Arrays:
 
 
 def _fields(params: Params) -> Params:
-    return {**bulk_oracle.fields(params), "operation": bulk_oracle.operation(params), "multimem": False}
+    return {**bulk_oracle.fields(params), "operation": bulk_oracle.operation(params)}
 
 
 to_global = partial(

@@ -128,7 +128,7 @@ TYPES = {
     "s32": ".S32",
     "u64": ".U64",
     "s64": ".S64",
-    "b64": ".64",
+    "b64": ".U64",
     "f16": ".F16.RN",
     "bf16": ".BF16.RN",
     "f32": ".F32.RN",
@@ -163,17 +163,26 @@ def pairs(params: Params, rng: np.random.Generator, nbytes: int) -> tuple[Bytes,
 
     Of 16-bit floats a quarter are subnormals on both sides; of all floats a quarter have random significands, and a
     quarter nearly cancel. f32 has subnormals where `ftz` is `noftz` alone: PTX ISA 9.3 and 9.4
-    differ about them. Minima, maxima and bit operations have an equal pair in every third place.
+    differ about them.
     """
     op, kind = params["op"], params["type"]
     facts = FORMATS[memory.element_format(kind)]
-    if facts.kind != "float":
+    if facts.kind == "float":
+        old, value = _float_pairs(params, rng, nbytes)
+    else:
         old, value = (memory.operand_bytes(op, kind, rng, nbytes) for _ in range(2))
-        dtype = f"<u{facts.bits // 8}"
-        if op in ("min", "max"):
-            value.view(dtype)[::3] = old.view(dtype)[::3]
-        return old, value
-    return _float_pairs(params, rng, nbytes)
+    return _ranked(params, old, value) if op in ("min", "max") else (old, value)
+
+
+def _ranked(params: Params, old: Bytes, value: Bytes) -> tuple[Bytes, Bytes]:
+    """Return operands of a minimum or maximum: by turns equal, one that wins, one that loses."""
+    facts = FORMATS[memory.element_format(params["type"])]
+    a, b = (raw.view(f"<u{facts.bits // 8}") for raw in (old, value))
+    replaces = (decode(facts, a) > decode(facts, b)) == (params["op"] == "min")
+    turn = np.arange(a.size) % 3
+    swapped = replaces != (turn == 1)
+    first, second = np.where(swapped, b, a), np.where(swapped, a, b)
+    return first.view(np.uint8), np.where(turn == 0, first, second).view(np.uint8)
 
 
 def _float_pairs(params: Params, rng: np.random.Generator, nbytes: int) -> tuple[Bytes, Bytes]:
