@@ -117,7 +117,7 @@ REPORTS = {
     "validity::per_16bytes::8000": "VALIDCHK_XXXX8000",
     "validity::per_16bytes::80": "VALIDCHK_XXXXXX80",
     "validity::per_16bytes::8": "VALIDCHK_XXXXXXX8",
-    "validity::per_element::ff": "VALIDCHK_FF",
+    "validity::per_element::ff": "VALIDCHK_EVERY_FF",
 }
 report = partial(
     load,
@@ -299,7 +299,9 @@ PROBES = (
     ),
     report(
         form="report",
-        rows=product(report=REPORTS, sem=("none", "relaxed.gpu"), space=("cta", "cluster"), hint=HINTS, bytes=(272,)),
+        rows=product(
+            report=tuple(REPORTS), sem=("none", "relaxed.gpu"), space=("cta", "cluster"), hint=HINTS, bytes=(272,)
+        ),
         native=lambda params: (f"UBLKCP.S.G.{REPORTS[params['report']]}{bulk_oracle.strength(params)}",),
         observed="sass",
     ),

@@ -91,7 +91,8 @@ def quiet_bytes(count: int) -> Bytes:
     low, high = np.array([2, 4, 6]), np.arange(1, 8) * 16
     values = (high[:, None] + low).reshape(-1)
     pair = np.arange(-(-count // 2))
-    return np.stack([values[pair % 21], values[pair // 21]], axis=-1).astype(np.uint8).reshape(-1)[:count]
+    content = np.stack([values[pair % 21], values[pair // 21]], axis=-1).astype(np.uint8)
+    return np.asarray(content.reshape(-1)[:count])
 
 
 def masked(before: Bytes, source: Bytes, mask: int) -> Bytes:
