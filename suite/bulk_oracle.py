@@ -103,7 +103,7 @@ def masked(before: Bytes, source: Bytes, mask: int) -> Bytes:
 
 def window(size: int, at: int, content: Bytes) -> Bytes:
     """Return a window of odd bytes with a content in its middle."""
-    image = prefilled(1, size)[0].copy()
+    image: Bytes = prefilled(1, size)[0].copy()
     image[at : at + content.size] = content
     return image
 
