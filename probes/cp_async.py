@@ -212,6 +212,9 @@ ARRIVAL = Probe(
 )
 
 SIZES = (("ca", 4), ("ca", 8), ("ca", 16), ("cg", 16))
+SPACES = ("shared", "shared::cta")
+PREFETCHES = ("L2::64B", "L2::128B", "L2::256B")
+HINTS = (*PREFETCHES, "L2::cache_hint", *(f"L2::cache_hint.{prefetch}" for prefetch in PREFETCHES))
 
 PROBES = (
     _copy(
@@ -221,18 +224,20 @@ PROBES = (
             "cache size space           hint",
             *((*row, "shared", "none") for row in SIZES),
             *((*row, "shared::cta", "none") for row in SIZES),
-            *(("ca", 4, "shared", hint) for hint in ("L2::64B", "L2::128B", "L2::256B", "L2::cache_hint")),
-            *(("cg", 16, "shared", hint) for hint in ("L2::64B", "L2::128B", "L2::256B", "L2::cache_hint")),
-            ("cg", 16, "shared", "L2::cache_hint.L2::128B"),
+            *(("ca", 4, space, hint) for space in SPACES for hint in HINTS),
+            *(("cg", 16, space, hint) for space in SPACES for hint in HINTS),
         ),
     ),
     _copy(
         "src_size",
         ", %amount",
-        rows(
-            "cache size src_size",
-            *((*row, "partial") for row in SIZES),
-            *((*row, "full") for row in SIZES),
+        (
+            *rows("cache size src_size", *((*row, amount) for amount in ("partial", "full") for row in SIZES)),
+            *rows(
+                "cache size src_size hint",
+                ("ca", 8, "partial", "L2::cache_hint"),
+                ("cg", 16, "partial", "L2::cache_hint.L2::128B"),
+            ),
         ),
     ),
     _copy(
