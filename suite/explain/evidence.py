@@ -1,0 +1,174 @@
+"""The facts that bear on a text, as lines: rows of the matrix, assemblers by release, versions, loads, limits, gates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
+
+from suite import releases, targets
+from suite.claims import PtxVersion
+from suite.explain import facts
+from suite.explain.reading import Reading
+from suite.explain.rows import Row, seen
+from suite.record import Record
+from suite.releases import Release
+from suite.targets import Target
+
+MOST_ROWS = 3
+
+
+def lines(show: str, reading: Reading, records: Sequence[Record]) -> list[str]:
+    """Return the lines of one kind of fact, none where the text gives nothing to look up."""
+    return list(_KINDS[show](reading, records))
+
+
+def short(names: Sequence[Target]) -> str:
+    """Return targets in few characters: `sm_100a/f, 103a/f`."""
+    groups = [(number, "/".join(t.suffix or "base" for t in same)) for number, same in groupby(names, lambda t: t.number)]
+    text = ", ".join(f"{number}" + (suffixes if suffixes != "base" else "") for number, suffixes in groups)
+    return f"sm_{text}" if text else "no target"
+
+
+def _rows(reading: Reading, records: Sequence[Record]) -> Iterator[str]:
+    subject = facts.subject_of(reading)
+    found = facts.refused(reading)
+    for row in found[:MOST_ROWS]:
+        yield f"{_name(row)}: {_claimed(row, subject)}; {seen(row, subject, records)}"
+    if len(found) > MOST_ROWS:
+        yield f"and of {', '.join(row.spelled for row in found[MOST_ROWS:])}"
+
+
+def _name(row: Row) -> str:
+    """Return what was spelled and which cases it means."""
+    cases = f"{row.glob}, {len(row.ids)} case{'s' * (len(row.ids) > 1)}" if row.ids else "no case asks yet"
+    return f"{row.spelled} ({cases})"
+
+
+def _claimed(row: Row, subject: Target | None) -> str:
+    """Return what the manual says of the row: for the target at hand, and elsewhere."""
+    where = f"PTX ISA 9.3, {row.section}: {short(row.targets)}"
+    if subject is None:
+        return where
+    count = row.claimed(subject)
+    part = "not claimed" if not count else "claimed" if count == len(row.claims) else f"{count} of {len(row.claims)} claimed"
+    return f"{part} for {subject} ({where})"
+
+
+def _accepts(reading: Reading, _: Sequence[Record]) -> Iterator[str]:
+    """Yield which targets of the chip, or else of which chips, take what was refused, and from which toolkit on."""
+    subject = facts.subject_of(reading)
+    for row in facts.refused(reading)[:1]:
+        near = [t for t in row.targets if subject and t.capability == subject.capability and t != subject]
+        taken = near or list(row.targets)
+        known = [release.toolkit for target in taken for release in releases.knowing(target.name)[:1]]
+        first = f", known to ptxas from {min(known, key=_number)} on" if known else ""
+        none = f"; no target of {subject.major}.{subject.minor}" if subject and not near else ""
+        yield f"by the manual {short(taken)}{first}{none}"
+
+
+def _assemblers(reading: Reading, _: Sequence[Record]) -> Iterator[str]:
+    named = [*reading.names, *(target.name for target in reading.subjects)]
+    for name in list(dict.fromkeys(named))[:2]:
+        known = releases.knowing(name)
+        if not known:
+            yield f"{name}: no ptxas from {releases.ALL[0].toolkit} to {releases.ALL[-1].toolkit} knows it"
+        elif known[-1] is not releases.ALL[-1]:
+            renamed = f"; it is {releases.RENAMED[name]} since" if name in releases.RENAMED else ""
+            yield f"{name}: ptxas {_span(known)}, dropped after{renamed}"
+        else:
+            yield f"{name}: ptxas {_span(known)}"
+
+
+def _span(known: Sequence[Release]) -> str:
+    """Return `12.9 (.version 8.8) and later`, or up to which release."""
+    first, last = known[0], known[-1]
+    start = f"{first.toolkit} (.version {_text(first.ptx)})" if first is not releases.ALL[0] else f"before {first.toolkit}"
+    return f"{start} and later" if last is releases.ALL[-1] else f"{start} to {last.toolkit}"
+
+
+def _versions(reading: Reading, _: Sequence[Record]) -> Iterator[str]:
+    if reading.ptx:
+        newest = max(reading.ptx)
+        release = releases.taking(newest)
+        takes = f"CUDA {release.toolkit}{_branch(release)} or later" if release else "no release in the table"
+        yield f".version {_text(newest)}: taken by {takes}"
+    for target in reading.subjects[:1]:
+        floor = releases.floor(target.name)
+        if floor:
+            yield f"{target}: needs .version {_text(floor)} or higher"
+    for driver in reading.drivers[:1]:
+        release = releases.ceiling(driver)
+        if release:
+            yield f"driver {driver}: compiles PTX up to .version {_text(release.ptx)} (CUDA {release.toolkit})"
+    if not reading.ptx and not reading.drivers:
+        yield ", ".join(f"driver {r.driver} to .version {_text(r.ptx)}" for r in releases.ALL if r.driver and r.driver >= 570)
+
+
+def _branch(release: Release) -> str:
+    return f" (driver {release.driver})" if release.driver else ""
+
+
+def _loads(reading: Reading, _: Sequence[Record]) -> Iterator[str]:
+    subject = facts.subject_of(reading)
+    if subject is None:
+        return
+    native = [t for t in targets.ALL if t.runs_on(subject.capability)]
+    yield f"cubins that a {subject.major}.{subject.minor} GPU may load: {short(native)}; PTX: of base targets up to sm_{subject.number}"
+    built = [target for target in reading.wanted if target.capability != subject.capability]
+    if built:
+        fits = [target for target in built if target.runs_on(subject.capability)]
+        yield f"the text lists {short(built)}: " + (f"{short(fits)} may load" if fits else "no cubin of these loads here")
+
+
+def _suffix(reading: Reading, _: Sequence[Record]) -> Iterator[str]:
+    for subject in reading.subjects[:1] or reading.wanted[:1]:
+        base = Target(*subject.capability)
+        rich = facts.richest(subject)
+        if rich != base:
+            lost = len(facts.lacking_between(rich, base))
+            yield f"{base} has {lost} cases fewer than {rich} by the manual; __CUDA_ARCH__ is the same for both"
+
+
+def _limits(reading: Reading, _: Sequence[Record]) -> Iterator[str]:
+    subject, limit = facts.subject_of(reading), facts.shared_limit(reading)
+    asked = max(reading.sizes, default=0)
+    if subject and limit:
+        over = f"; the text asks for {asked}" if asked > limit else ""
+        yield f"{subject.major}.{subject.minor}: at most {limit} bytes of shared memory a block{over} (CUDA programming guide; not measured here)"
+    elif not subject:
+        yield "at most 101376 bytes of shared memory a block on 8.6, 8.9 and 12.x, 232448 on 9.0, 10.x and 11.0 (CUDA programming guide)"
+
+
+def _gate(reading: Reading, _: Sequence[Record]) -> Iterator[str]:
+    both = facts.compared(reading)
+    if both is None:
+        yield "the text names not both the target at hand and those accepted; --target adds it"
+        return
+    got, wanted = both
+    best = min(wanted, key=lambda target: len(facts.lacking(got, target)))
+    missing = sorted({case.partition(":")[0] for case in facts.lacking(got, best)})
+    have, best = facts.richest(got), best if best.suffix else facts.family(best)
+    if missing:
+        yield f"{have} lacks {len(facts.lacking(got, best))} of the cases claimed for {best}, such as {', '.join(missing[:3])}"
+    else:
+        yield f"every case claimed for {best} is claimed for {have} too; that is the manual's word, not a run"
+
+
+def _text(version: PtxVersion) -> str:
+    return f"{version[0]}.{version[1]}"
+
+
+def _number(toolkit: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in toolkit.split("."))
+
+
+_KINDS: Mapping[str, Callable[[Reading, Sequence[Record]], Iterator[str]]] = {
+    "rows": _rows,
+    "accepts": _accepts,
+    "assemblers": _assemblers,
+    "versions": _versions,
+    "loads": _loads,
+    "suffix": _suffix,
+    "limits": _limits,
+    "gate": _gate,
+}
