@@ -21,9 +21,13 @@ EXIT_UNKNOWN = 2
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("text", nargs="*", metavar="TEXT|FILE|-", help="the error, a file that holds it, or - for stdin")
+    parser.add_argument(
+        "text", nargs="*", metavar="TEXT|FILE|-", help="the error, a file that holds it, or - for stdin"
+    )
     parser.add_argument("--target", action="append", metavar="T", help="the GPU's target where the text names none")
-    parser.add_argument("--record", action="append", type=Path, metavar="RECORD", help="also look here for observations")
+    parser.add_argument(
+        "--record", action="append", type=Path, metavar="RECORD", help="also look here for observations"
+    )
     parser.add_argument("--json", action="store_true", help="the answer as one JSON object")
     parser.add_argument("--causes", action="store_true", help="print the table of causes as Markdown and end")
 
@@ -57,9 +61,8 @@ def as_data(answer: Answer) -> dict[str, object]:
 
 def causes_table() -> list[str]:
     """Return all causes as a Markdown table."""
-    head = ["| cause | what it is | what to do |", "| --- | --- | --- |"]
-    return head + [f"| `{cause.id}` | {cause.says} | {cause.do} |".replace("|", "\\|").replace("\\|", "|")
-                   for cause in load().causes.values()]
+    rows = [f"| `{cause.id}` | {cause.says} | {cause.do} |" for cause in load().causes.values()]
+    return ["| cause | what it is | what to do |", "| --- | --- | --- |", *rows]
 
 
 def _text(words: list[str]) -> str:

@@ -12,7 +12,14 @@ from suite.record import Record
 from suite.targets import Target
 
 MOST_LINES = 10
-_LABELS = {"rows": "row", "accepts": "accepts", "gate": "check", "suffix": "suffix", "limits": "limit", "loads": "loads"}
+_LABELS = {
+    "rows": "row",
+    "accepts": "accepts",
+    "gate": "check",
+    "suffix": "suffix",
+    "limits": "limit",
+    "loads": "loads",
+}
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,9 @@ class Answer:
         if self.cause is None:
             return _unknown(self)
         head = [("cause", f"{self.cause.id}: {self.cause.says}")]
-        read_line = "; ".join(filter(None, (", ".join(self.targets[:4]), ", ".join(self.opcodes[:3]), ", ".join(self.codes))))
+        read_line = "; ".join(
+            filter(None, (", ".join(self.targets[:4]), ", ".join(self.opcodes[:3]), ", ".join(self.codes)))
+        )
         head += [("read", read_line)] if read_line else []
         tail = [("means", self.cause.means), ("do", self.cause.do), ("more", self.more)]
         echo = [("note", f"{', '.join(self.echoes)} came after it: likely its echo")] if self.echoes else []

@@ -23,10 +23,19 @@ def lines(show: str, reading: Reading, records: Sequence[Record]) -> list[str]:
 
 
 def short(names: Sequence[Target]) -> str:
-    """Return targets in few characters: `sm_100a/f, 103a/f`."""
-    groups = [(number, "/".join(t.suffix or "base" for t in same)) for number, same in groupby(names, lambda t: t.number)]
-    text = ", ".join(f"{number}" + (suffixes if suffixes != "base" else "") for number, suffixes in groups)
-    return f"sm_{text}" if text else "no target"
+    """Return targets in few characters: `sm_100a/f, 103a/f`; `sm_90 (all)` where every suffix is meant."""
+    if not names:
+        return "no target"
+    if list(names) == [t for t in targets.ALL if t.number >= names[0].number]:
+        return f"sm_{names[0].number} and later"
+    return "sm_" + ", ".join(_chip(list(same)) for _, same in groupby(names, lambda target: target.number))
+
+
+def _chip(same: Sequence[Target]) -> str:
+    suffixes = [target.suffix for target in same]
+    if len(same) > 1 and len(same) == len(facts.siblings(same[0])):
+        return f"{same[0].number} (all)"
+    return f"{same[0].number}{'/'.join(suffix or 'base' for suffix in suffixes) if suffixes != [''] else ''}"
 
 
 def _rows(reading: Reading, records: Sequence[Record]) -> Iterator[str]:
@@ -50,7 +59,13 @@ def _claimed(row: Row, subject: Target | None) -> str:
     if subject is None:
         return where
     count = row.claimed(subject)
-    part = "not claimed" if not count else "claimed" if count == len(row.claims) else f"{count} of {len(row.claims)} claimed"
+    part = (
+        "not claimed"
+        if not count
+        else "claimed"
+        if count == len(row.claims)
+        else f"{count} of {len(row.claims)} claimed"
+    )
     return f"{part} for {subject} ({where})"
 
 
@@ -82,7 +97,9 @@ def _assemblers(reading: Reading, _: Sequence[Record]) -> Iterator[str]:
 def _span(known: Sequence[Release]) -> str:
     """Return `12.9 (.version 8.8) and later`, or up to which release."""
     first, last = known[0], known[-1]
-    start = f"{first.toolkit} (.version {_text(first.ptx)})" if first is not releases.ALL[0] else f"before {first.toolkit}"
+    start = (
+        f"{first.toolkit} (.version {_text(first.ptx)})" if first is not releases.ALL[0] else f"before {first.toolkit}"
+    )
     return f"{start} and later" if last is releases.ALL[-1] else f"{start} to {last.toolkit}"
 
 
@@ -101,7 +118,9 @@ def _versions(reading: Reading, _: Sequence[Record]) -> Iterator[str]:
         if release:
             yield f"driver {driver}: compiles PTX up to .version {_text(release.ptx)} (CUDA {release.toolkit})"
     if not reading.ptx and not reading.drivers:
-        yield ", ".join(f"driver {r.driver} to .version {_text(r.ptx)}" for r in releases.ALL if r.driver and r.driver >= 570)
+        yield ", ".join(
+            f"driver {r.driver} to .version {_text(r.ptx)}" for r in releases.ALL if r.driver and r.driver >= 570
+        )
 
 
 def _branch(release: Release) -> str:
@@ -117,7 +136,9 @@ def _loads(reading: Reading, _: Sequence[Record]) -> Iterator[str]:
     built = [target for target in reading.wanted if target.capability != subject.capability]
     if built:
         fits = [target for target in built if target.runs_on(subject.capability)]
-        yield f"the text lists {short(built)}: " + (f"{short(fits)} may load" if fits else "no cubin of these loads here")
+        yield f"the text lists {short(built)}: " + (
+            f"{short(fits)} may load" if fits else "no cubin of these loads here"
+        )
 
 
 def _suffix(reading: Reading, _: Sequence[Record]) -> Iterator[str]:
@@ -142,7 +163,8 @@ def _limits(reading: Reading, _: Sequence[Record]) -> Iterator[str]:
 def _gate(reading: Reading, _: Sequence[Record]) -> Iterator[str]:
     both = facts.compared(reading)
     if both is None:
-        yield "the text names not both the target at hand and those accepted; --target adds it"
+        if not facts.bearing(reading):
+            yield "the text names not both the target at hand and those accepted, nor an instruction; --target adds one"
         return
     got, wanted = both
     best = min(wanted, key=lambda target: len(facts.lacking(got, target)))

@@ -52,8 +52,10 @@ _DRIVER = re.compile(r"(?:driver|r)\D{0,12}([5-6]\d\d)(?:\.\d+)?", re.IGNORECASE
 _SIZE = re.compile(r"(?P<number>\d[\d,]*)(?:\.\d+)? ?(?P<unit>KiB|KB|kB|bytes|B)\b|Required: (?P<bare>\d+)")
 _UNITS = {"KiB": 1024, "KB": 1024, "kB": 1024, "bytes": 1, "B": 1, None: 1}
 
-_MESSAGE = re.compile(r"\b(?:error|fatal|warning)\s*:\s*(?P<text>[A-Z].*)")
-_MESSAGE_STARTS = re.compile(r"\b(?:Instruction|Feature|Modifier|Value|Unsupported|Unknown|Unexpected|Not a name)\b.*")
+_MESSAGE = re.compile(r"\b(?:error|fatal|warning|info)\s*:\s*(?P<text>[A-Z(].*)")
+_MESSAGE_STARTS = re.compile(
+    r"\b(?:(?:Instruction|Feature|Modifier|Value) '|Unsupported \.|Unknown modifier|Unexpected instruction|Not a name of).*"
+)
 _QUOTED = re.compile(r"(?:Instruction|instruction|Feature|[Mm]odifier|types specified for)\s+'([^']+)'")
 _BARE = re.compile(
     r"\b(?:(?:tcgen05|wgmma|ldmatrix|stmatrix|cp\.async|setmaxnreg|mapa|griddepcontrol|createpolicy|movmatrix)"
@@ -104,7 +106,9 @@ def read(text: str, given: Iterable[Target] = ()) -> Reading:
     return Reading(
         clean,
         tuple(dict.fromkeys(names(clean))),
-        tuple(dict.fromkeys(chip for segment in _WANTED.findall(clean) for chip in (*chips(segment), *_listed(segment)))),
+        tuple(
+            dict.fromkeys(chip for segment in _WANTED.findall(clean) for chip in (*chips(segment), *_listed(segment)))
+        ),
         subjects,
         _spelled(clean),
         tuple(dict.fromkeys(_messages(clean))),
@@ -121,24 +125,28 @@ def names(text: str) -> Iterator[str]:
         yield f"sm_{match['number']}{match['suffix'].lower()}"
 
 
-def chips(text: str) -> Iterator[Target]:
-    """Yield the chips that a text names in any form, as targets: spelled, as capability, then as product."""
+def chips(text: str, *, whole: bool = False) -> Iterator[Target]:
+    """Yield the chips that a text names in any form, as targets: spelled, as capability, then as product.
+
+    A capability or product is no target: it stands for the base one, or, as a `whole` chip, for that with most.
+    """
     known = {target.name: target for target in targets.ALL}
     yield from (known[name] for name in names(text) if name in known)
     for pattern in _CAPABILITIES:
         for match in pattern.finditer(text):
             name = f"sm_{match['major']}{match['minor']}"
             if name in known:
-                yield known[name]
+                yield targets.native(known[name].capability) if whole else known[name]
     for product, capability in _PRODUCTS:
         if product.search(text):
-            yield Target(*capability)
+            yield targets.native(capability) if whole else Target(*capability)
 
 
 def _listed(segment: str) -> Iterator[Target]:
     """Yield the chips of a bare list of capabilities: `[100, 103]`, or of majors: `[9, 10]`."""
     known = {target.name: target for target in targets.ALL}
-    for number in re.findall(r"(?<![\w.])\d{1,3}(?![\w.])", segment) if "capabilit" in segment else ():
+    bare = re.findall(r"(?<![\w.])\d{1,3}(?![\w.])", segment) if "capabilit" in segment else []
+    for number in (*bare, *(text.replace(".", "") for text in re.findall(r"\((\d{1,2}\.\d)\)", segment))):
         for name in (f"sm_{number}", f"sm_{number}0"):
             if name in known:
                 yield known[name]
@@ -156,8 +164,8 @@ def all_codes() -> tuple[Code, ...]:
 _WANTED = re.compile(
     r"\bis_sm\d+[af]?|(?<=[a-z_])Sm\d{2,3}[af]?|(?:\bonly (?:supports?|supported|applicable|available|works?)|\brequires?|\bone of|\bcapabilit(?:y|ies) \["
     r"|supported (?:compute )?capabilities|supports CUDA capabilities|[Mm]inimum (?:required )?(?:compute )?capability"
-    r"|\bat least|\badmissible\w*|compiled for|\bbuilt for|ships only|(?<![Nn]ot )(?<!NOT )\bsupported (?:only )?(?:on|for)"
-    r"|supported by this version of \w+ is|compute capability (?:of |>=|≥))(?:\[[^\]]*\]|(?!, but|\. |\bbut got|[;\n]).)*"
+    r"|\bexcept (?:on|for)|\bat least|\badmissible\w*|compiled for|\bbuilt for|ships only|(?<![Nn]ot )(?<!NOT )\bsupported (?:only )?(?:on|for)"
+    r"|supported by this version of \w+ is\s*|compute capability (?:of |>=|≥))(?:\[[^\]]*\]|(?!,? (?:but|and )?(?:but|got|found|current|[Yy]our)\b|\. |[;\n]).)*"
 )
 
 # What says of a target that it is the one that was refused or is there. Ordered: the first that is found tells most.
@@ -166,7 +174,7 @@ _TELLING = (
     re.compile(r"(?:for architecture|cannot be compiled (?:for|to))\D*'?(sm_\w+)"),
     re.compile(r"(?:but got|got)\s+(?:Arch\.)?(sm_\w+)"),
     re.compile(r"(?:gpu-name|-arch|gpu-architecture)[= ]'?(sm_\w+)"),
-    re.compile(r"[Cc]urrent capability:? *(\d+)"),
+    re.compile(r"[Cc]urrent (?:compute )?capability(?:\:| is)? *(\d+)"),
     re.compile(r"(?:GPU has|GPU's|[Yy]our \S+(?: \S+)? GPU has)[^.;]{0,30}(?:compute )?capability(?: is)? (\d+\.\d)"),
     re.compile(r"does not support compute capability (\d+)"),
 )
@@ -178,8 +186,8 @@ def _subjects(text: str) -> Iterator[Target]:
         for match in pattern.finditer(text):
             name = match[1] if match[1].startswith("sm_") else f"sm_{match[1].replace('.', '')}"
             if name in known:
-                yield known[name]
-    yield from chips(_WANTED.sub(" ", text))
+                yield known[name] if match[1] == name else targets.native(known[name].capability)
+    yield from chips(_WANTED.sub(" ", text), whole=True)
 
 
 def _spelled(text: str) -> tuple[str, ...]:
@@ -201,26 +209,36 @@ def _messages(text: str) -> Iterator[tuple[str, str]]:
                 break
 
 
-def _codes(text: str) -> Iterator[Code]:
-    """Yield the codes named or worded in the text, by their place in it."""
-    found: dict[int, tuple[int, Code]] = {}
-    for code in all_codes():
-        places = [match.start() for pattern in _patterns(code) for match in pattern.finditer(text)]
-        if places:
-            found[code.number] = (min(places), code)
-    yield from (code for _, code in sorted(found.values(), key=lambda item: item[0]))
-
+# Without one of these, a number or a short text such as "out of memory" is anybody's.
+_CUDA = re.compile(r"cuda|gpu|nvidia|nccl|cublas|cudnn|\bcu[A-Z]\w+|\bCUresult", re.IGNORECASE)
 
 # Where a number is an error code: "error 700", "code=209(...)", "CUresult 222", "(716)" after a name, "try1=300".
-_NUMBER = r"(?:(?:error|code|status|CUresult|cudaError_t|cudaError|try\d|rc|err)\s*[:=]?\s*\(?|: \()0*{number}\b(?!\.\d)"
+_NUMBER = r"(?:(?:error|code|status|CUresult|cudaError_t|cudaError|try\d|rc|err)\s*[:=]?\s*[(\[]?|: [(\[]|\[)0*{number}\b(?!\.\d)"
+_TELLING_WORDS = 4  # a text of as many words is no accident
+
+
+def _codes(text: str) -> Iterator[Code]:
+    """Yield the codes named or worded in the text, by their place in it; of two texts at one place the longer."""
+    about_cuda = bool(_CUDA.search(text))
+    found = []
+    for code in all_codes():
+        places = [match.start() for pattern in _patterns(code, about_cuda) for match in pattern.finditer(text)]
+        if places:
+            found.append((min(places), -len(code.text), code.number, code))
+    places_taken: set[int] = set()
+    for place, _, _, code in sorted(found, key=lambda item: item[:3]):
+        if place not in places_taken:
+            places_taken.add(place)
+            yield code
 
 
 @cache
-def _patterns(code: Code) -> tuple[re.Pattern[str], ...]:
+def _patterns(code: Code, about_cuda: bool) -> tuple[re.Pattern[str], ...]:
     patterns = [re.compile(rf"\b{name}\b") for name in code.names]
-    if code.number >= 98:  # smaller numbers are everywhere
+    words = len(code.text.split())
+    if about_cuda and code.number >= 98:  # smaller numbers are everywhere
         patterns.append(re.compile(_NUMBER.format(number=code.number), re.IGNORECASE))
-    if len(code.text.split()) > 1 and code.text != "unknown error":
+    if words >= _TELLING_WORDS or (about_cuda and words > 1 and code.text != "unknown error"):
         patterns.append(re.compile(re.escape(code.text), re.IGNORECASE))
     return tuple(patterns)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -54,10 +55,15 @@ def having(target: Target) -> frozenset[str]:
 
 
 def bearing(spelled: Iterable[str]) -> tuple[Row, ...]:
-    """Return one row for each spelling that means something: `cvt with .e2m1x2`, `tcgen05.fence`, `.block32`."""
-    rows = [_asked(text, _spelled_cases(text)) or _gap(text) for text in spelled]
-    distinct = {(row.ids, row.claims): row for row in reversed(rows) if row}
-    return tuple(row for row in rows if row and distinct[row.ids, row.claims] is row)
+    """Return one row for each spelling that means something: `cvt with .e2m1x2`, `tcgen05.fence`, `.block32`.
+
+    A row whose cases an earlier one holds is left out.
+    """
+    found: list[Row] = []
+    for row in (_asked(text, _spelled_cases(text)) or _gap(text) for text in spelled):
+        if row and not any((row.ids and row.ids <= other.ids) or row.claims == other.claims for other in found):
+            found.append(row)
+    return tuple(found)
 
 
 def _asked(text: str, cases: Sequence[Case]) -> Row | None:
@@ -82,13 +88,17 @@ def seen(row: Row, target: Target | None, records: Sequence[Record]) -> str:
         return "not asked of any assembler or GPU yet"
     found = [cell for record in records for cell in record.cells if cell.case in row.ids]
     here = [cell for cell in found if target and cell.target == target.name]
-    validated = sorted({cell.target for cell in found if cells.shows(cell)})
-    if not here:
-        where = f"no record of {target}" if target else "no target named"
-        return f"{where}; " + (f"validated on {', '.join(validated)} alone" if validated else "unvalidated on silicon")
-    on_silicon = target is not None and target.name in validated
-    state = "" if on_silicon else "; unvalidated on silicon" if not validated else f"; validated on {', '.join(validated)}"
-    return _summary(here) + state
+    what = _summary(here) if here else f"no record of {target}" if target else "no target named"
+    return f"{what}; {_validated(row, [cell for cell in found if cells.shows(cell)])}"
+
+
+def _validated(row: Row, shown: Sequence[Observation]) -> str:
+    """Return on which targets some record shows how many of the cases `correct`."""
+    if not shown:
+        return "unvalidated on silicon"
+    count = len({cell.case for cell in shown})
+    part = "" if count == len(row.ids) else f"{count} of {len(row.ids)} "
+    return f"{part}validated on {', '.join(sorted({cell.target for cell in shown}))} alone"
 
 
 def _summary(found: Sequence[Observation]) -> str:
@@ -119,18 +129,23 @@ def _spelled_cases(text: str) -> tuple[Case, ...]:
         wanted = frozenset(parts) | _meant(words)
         found = tuple(case for case in catalogue.expand() if wanted <= _tokens(case))
         if found or len(parts) <= 2:
-            return found
+            return tuple(case for case in found if _begins(case, parts)) or found
         parts.pop()
     return ()
 
 
+def _begins(case: Case, parts: Sequence[str]) -> bool:
+    """Tell whether an opcode begins with the parts in their order, `tcgen05.fence` also where `::` goes on."""
+    return f"{case.opcode.lower()}.".replace("::", ".").startswith(".".join(parts) + ".")
+
+
 def _meant(words: Sequence[str]) -> frozenset[str]:
     """Return the parts of opcodes that further words mean: `with block scale` is `block_scale`."""
-    joined = {f"{one}_{two}" for one, two in zip(words, words[1:], strict=False)} & _vocabulary()
+    joined = {f"{one}_{two}" for one, two in itertools.pairwise(words)} & _vocabulary()
     used = {word for pair in joined for word in pair.split("_")}
     parts = {part for word in words for part in re.split(r"[./,]", word)}
     return frozenset(joined | ((parts & _vocabulary()) - used - _PLAIN))
 
 
 # English words that are opcodes too.
-_PLAIN = frozenset({"and", "or", "not", "add", "set", "all", "any", "exit", "match", "vote", "fence", "bar", "min", "max"})
+_PLAIN = frozenset(["add", "all", "and", "any", "bar", "exit", "fence", "match", "max", "min", "not", "or", "set", "vote"])
