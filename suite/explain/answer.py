@@ -82,5 +82,5 @@ def _unknown(answer: Answer) -> list[str]:
     return [
         "cause   not known: no rule names a cause for this text",
         f"read    {said or 'no target, opcode, version or error code in it'}",
-        "do      paste the first error of the log, with the lines of the assembler or driver, rather than the last traceback",
+        "do      paste the first error of the log, with the lines of the assembler or driver, not the last traceback",
     ]

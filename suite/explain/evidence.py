@@ -1,11 +1,11 @@
-"""The facts that bear on a text, as lines: rows of the matrix, assemblers by release, versions, loads, limits, gates."""
+"""The facts that bear on a text, as lines: rows of the matrix, assemblers, versions, loads, limits, checks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from suite import releases, targets
+from suite import limits, releases, targets
 from suite.claims import PtxVersion
 from suite.explain import facts
 from suite.explain.reading import Reading
@@ -15,6 +15,7 @@ from suite.releases import Release
 from suite.targets import Target
 
 MOST_ROWS = 3
+_GUIDE = "CUDA programming guide; not measured here"
 
 
 def lines(show: str, reading: Reading, records: Sequence[Record]) -> list[str]:
@@ -132,7 +133,8 @@ def _loads(reading: Reading, _: Sequence[Record]) -> Iterator[str]:
     if subject is None:
         return
     native = [t for t in targets.ALL if t.runs_on(subject.capability)]
-    yield f"cubins that a {subject.major}.{subject.minor} GPU may load: {short(native)}; PTX: of base targets up to sm_{subject.number}"
+    chip = f"{subject.major}.{subject.minor}"
+    yield f"a {chip} GPU may load cubins of {short(native)}, and PTX of base targets up to sm_{subject.number}"
     built = [target for target in reading.wanted if target.capability != subject.capability]
     if built:
         fits = [target for target in built if target.runs_on(subject.capability)]
@@ -155,9 +157,12 @@ def _limits(reading: Reading, _: Sequence[Record]) -> Iterator[str]:
     asked = max(reading.sizes, default=0)
     if subject and limit:
         over = f"; the text asks for {asked}" if asked > limit else ""
-        yield f"{subject.major}.{subject.minor}: at most {limit} bytes of shared memory a block{over} (CUDA programming guide; not measured here)"
+        yield f"{subject.major}.{subject.minor}: at most {limit} bytes of shared memory a block{over} ({_GUIDE})"
     elif not subject:
-        yield "at most 101376 bytes of shared memory a block on 8.6, 8.9 and 12.x, 232448 on 9.0, 10.x and 11.0 (CUDA programming guide)"
+        by_size = sorted((size, f"{major}.{minor}") for (major, minor), size in limits.SHARED_OPT_IN.items())
+        groups = groupby(by_size, lambda item: item[0])
+        said = "; ".join(f"{size} on {', '.join(chip for _, chip in same)}" for size, same in groups)
+        yield f"most bytes of shared memory a block: {said} ({_GUIDE})"
 
 
 def _gate(reading: Reading, _: Sequence[Record]) -> Iterator[str]:
@@ -171,7 +176,8 @@ def _gate(reading: Reading, _: Sequence[Record]) -> Iterator[str]:
     missing = sorted({case.partition(":")[0] for case in facts.lacking(got, best)})
     have, best = facts.richest(got), best if best.suffix else facts.family(best)
     if missing:
-        yield f"{have} lacks {len(facts.lacking(got, best))} of the cases claimed for {best}, such as {', '.join(missing[:3])}"
+        count = len(facts.lacking(got, best))
+        yield f"{have} lacks {count} of the cases claimed for {best}, such as {', '.join(missing[:3])}"
     else:
         yield f"every case claimed for {best} is claimed for {have} too; that is the manual's word, not a run"
 

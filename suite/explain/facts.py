@@ -50,7 +50,7 @@ def family(target: Target) -> Target:
 
 @cache
 def lacking(got: Target, wanted: Target) -> frozenset[str]:
-    """Return the cases that the manual claims for `wanted` and not for `got`, each with the suffix it is named with."""
+    """Return the cases that the manual claims for `wanted` (a base one stands for its family) and not for `got`."""
     have = rows.having(richest(got)) | rows.having(got)
     return rows.having(wanted if wanted.suffix else family(wanted)) - have
 
@@ -63,6 +63,12 @@ def lacking_between(rich: Target, base: Target) -> frozenset[str]:
 def _names_no_current_target(reading: Reading) -> bool:
     current = releases.ALL[-1].targets
     return bool(reading.names) and not any(name in current for name in reading.names)
+
+
+def _names_new_target(reading: Reading) -> bool:
+    """Hold where some release of the table does not know a target yet: an older one does not, most likely."""
+    named = [*reading.names, *(target.name for target in reading.subjects)]
+    return any(releases.floor(name) for name in named)
 
 
 def _suffix_helps(reading: Reading) -> bool:
@@ -148,6 +154,7 @@ def _runs_here(got: Target, built: Iterable[Target]) -> bool:
 
 FACTS: Mapping[str, Fact] = {
     "names_no_current_target": _names_no_current_target,
+    "names_new_target": _names_new_target,
     "suffix_helps": _suffix_helps,
     "chip_lacks": _chip_lacks,
     "target_too_old": _target_too_old,

@@ -36,7 +36,8 @@ _PRODUCTS = tuple(
 )  # fmt: skip
 
 _NAME = re.compile(
-    r"(?:(?<![A-Za-z0-9_])(?:sm|compute|lto)|(?<=[a-z_])Sm|(?<=_)sm)[_ ]?(?P<number>\d{2,3})(?P<suffix>[af]?)(?![\dA-Za-z])",
+    r"(?:(?<![A-Za-z0-9_])(?:sm|compute|lto)|(?<=[a-z_])Sm|(?<=_)sm)[_ ]?"
+    r"(?P<number>\d{2,3})(?P<suffix>[af]?)(?![\dA-Za-z])",
     re.IGNORECASE,
 )
 # Compute capabilities in words. The last is llama.cpp's hundredfold form.
@@ -48,13 +49,14 @@ _CAPABILITIES = (
 )
 _PTX = re.compile(r"(?:\.version|PTX(?: ISA)?(?: \.?version)?|current version is)\s*'?(\d{1,2}\.\d)\b", re.IGNORECASE)
 _PTX_SHORT = re.compile(r"\+?\bptx([6-9])([0-9])\b", re.IGNORECASE)
-_DRIVER = re.compile(r"(?:driver|r)\D{0,12}([5-6]\d\d)(?:\.\d+)?", re.IGNORECASE)
+_DRIVER = re.compile(r"\bdriver\D{0,12}([4-6]\d\d)\b", re.IGNORECASE)
 _SIZE = re.compile(r"(?P<number>\d[\d,]*)(?:\.\d+)? ?(?P<unit>KiB|KB|kB|bytes|B)\b|Required: (?P<bare>\d+)")
 _UNITS = {"KiB": 1024, "KB": 1024, "kB": 1024, "bytes": 1, "B": 1, None: 1}
 
 _MESSAGE = re.compile(r"\b(?:error|fatal|warning|info)\s*:\s*(?P<text>[A-Z(].*)")
 _MESSAGE_STARTS = re.compile(
-    r"\b(?:(?:Instruction|Feature|Modifier|Value) '|Unsupported \.|Unknown modifier|Unexpected instruction|Not a name of).*"
+    r"\b(?:(?:Instruction|Feature|Modifier|Value) '|Unsupported \.|Unknown modifier|Unexpected instruction"
+    r"|Not a name of).*"
 )
 _QUOTED = re.compile(r"(?:Instruction|instruction|Feature|[Mm]odifier|types specified for)\s+'([^']+)'")
 _BARE = re.compile(
@@ -79,7 +81,8 @@ class Reading:
     """What was found in one text, each in order of appearance.
 
     `names` are all spelled targets, also those of no kept chip (`sm_20`); `subjects` the chips it is about, the most
-    telling first, and `wanted` those that a check asks for; `spelled` the words that stand for PTX opcodes or modifiers; `sizes` are bytes.
+    telling first, and `wanted` those that a check asks for; `spelled` the words that stand for PTX opcodes or
+    modifiers; `sizes` are bytes.
     """
 
     text: str
@@ -162,10 +165,13 @@ def all_codes() -> tuple[Code, ...]:
 
 # What names the targets that a check or a binary wants, not the one that is there.
 _WANTED = re.compile(
-    r"\bis_sm\d+[af]?|(?<=[a-z_])Sm\d{2,3}[af]?|(?:\bonly (?:supports?|supported|applicable|available|works?)|\brequires?|\bone of|\bcapabilit(?:y|ies) \["
+    r"\bis_sm\d+[af]?|(?<=[a-z_])Sm\d{2,3}[af]?"
+    r"|(?:\bonly (?:supports?|supported|applicable|available|works?)|\brequires?|\bone of|\bcapabilit(?:y|ies) \["
     r"|supported (?:compute )?capabilities|supports CUDA capabilities|[Mm]inimum (?:required )?(?:compute )?capability"
-    r"|\bexcept (?:on|for)|\bat least|\badmissible\w*|compiled for|\bbuilt for|ships only|(?<![Nn]ot )(?<!NOT )\bsupported (?:only )?(?:on|for)"
-    r"|supported by this version of \w+ is\s*|compute capability (?:of |>=|≥))(?:\[[^\]]*\]|(?!,? (?:but|and )?(?:but|got|found|current|[Yy]our)\b|\. |[;\n]).)*"
+    r"|\bexcept (?:on|for)|\bat least|\badmissible\w*|compiled for|\bbuilt for|ships only"
+    r"|(?<![Nn]ot )(?<!NOT )\bsupported (?:only )?(?:on|for)"
+    r"|supported by this version of \w+ is\s*|compute capability (?:of |>=|≥))"
+    r"(?:\[[^\]]*\]|(?!,? (?:but|and )?(?:but|got|found|current|[Yy]our)\b|\. |[;\n]).)*"
 )
 
 # What says of a target that it is the one that was refused or is there. Ordered: the first that is found tells most.
@@ -213,7 +219,10 @@ def _messages(text: str) -> Iterator[tuple[str, str]]:
 _CUDA = re.compile(r"cuda|gpu|nvidia|nccl|cublas|cudnn|\bcu[A-Z]\w+|\bCUresult", re.IGNORECASE)
 
 # Where a number is an error code: "error 700", "code=209(...)", "CUresult 222", "(716)" after a name, "try1=300".
-_NUMBER = r"(?:(?:error|code|status|CUresult|cudaError_t|cudaError|try\d|rc|err)\s*[:=]?\s*[(\[]?|: [(\[]|\[)0*{number}\b(?!\.\d)"
+_NUMBER = (
+    r"(?:(?:error|code|status|CUresult|cudaError_t|cudaError|try\d|rc|err)\s*[:=]?\s*[(\[]?|: [(\[]|\[)"
+    r"0*{number}\b(?!\.\d)"
+)
 _TELLING_WORDS = 4  # a text of as many words is no accident
 
 

@@ -148,4 +148,6 @@ def _meant(words: Sequence[str]) -> frozenset[str]:
 
 
 # English words that are opcodes too.
-_PLAIN = frozenset(["add", "all", "and", "any", "bar", "exit", "fence", "match", "max", "min", "not", "or", "set", "vote"])
+_PLAIN = frozenset(
+    ("add", "all", "and", "any", "bar", "exit", "fence", "match", "max", "min", "not", "or", "set", "vote")
+)
