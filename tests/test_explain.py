@@ -176,6 +176,11 @@ def test_rows_tell_claims_from_observations() -> None:
     assert "unvalidated on silicon" in "\n".join(explain(text).lines())
 
 
+def test_a_form_new_to_an_assembler_says_which_one_takes_it() -> None:
+    said = "\n".join(explain("ptxas: Unexpected instruction types specified for 'cvt'").lines())
+    assert "needs .version 9.2: ptxas 13.2 or later" in said
+
+
 def test_what_no_case_asks_says_so() -> None:
     (row,) = bearing([".block32"])
     assert not row.ids

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from itertools import groupby
 
 from suite import limits, releases, targets
@@ -50,8 +51,10 @@ def _rows(reading: Reading, records: Sequence[Record]) -> Iterator[str]:
 
 def _name(row: Row) -> str:
     """Return what was spelled and which cases it means."""
-    cases = f"{row.glob}, {len(row.ids)} case{'s' * (len(row.ids) > 1)}" if row.ids else "no case asks yet"
-    return f"{row.spelled} ({cases})"
+    if not row.ids:
+        return f"{row.spelled} (no case asks yet)"
+    within = "of" if all(fnmatchcase(case, row.glob) for case in row.ids) else "as in"
+    return f"{row.spelled} ({len(row.ids)} case{'s' * (len(row.ids) > 1)} {within} {row.glob})"
 
 
 def _claimed(row: Row, subject: Target | None) -> str:
@@ -124,6 +127,15 @@ def _versions(reading: Reading, _: Sequence[Record]) -> Iterator[str]:
         )
 
 
+def _since(reading: Reading, _: Sequence[Record]) -> Iterator[str]:
+    """Yield from which `.version` on, and so which ptxas, the newest form of what is spelled is claimed."""
+    for row in facts.bearing(reading)[:1]:
+        newest = max(support.ptx for claim in row.claims for support in claim.supports)
+        release = releases.taking(newest)
+        takes = f"ptxas {release.toolkit} or later takes it" if release else "no ptxas in the table takes it"
+        yield f"by the manual the newest form of {row.spelled} needs .version {_text(newest)}: {takes}"
+
+
 def _branch(release: Release) -> str:
     return f" (driver {release.driver})" if release.driver else ""
 
@@ -159,9 +171,9 @@ def _limits(reading: Reading, _: Sequence[Record]) -> Iterator[str]:
         over = f"; the text asks for {asked}" if asked > limit else ""
         yield f"{subject.major}.{subject.minor}: at most {limit} bytes of shared memory a block{over} ({_GUIDE})"
     elif not subject:
-        by_size = sorted((size, f"{major}.{minor}") for (major, minor), size in limits.SHARED_OPT_IN.items())
+        by_size = sorted((size, chip) for chip, size in limits.SHARED_OPT_IN.items())
         groups = groupby(by_size, lambda item: item[0])
-        said = "; ".join(f"{size} on {', '.join(chip for _, chip in same)}" for size, same in groups)
+        said = "; ".join(f"{size} on {', '.join(f'{c[0]}.{c[1]}' for _, c in same)}" for size, same in groups)
         yield f"most bytes of shared memory a block: {said} ({_GUIDE})"
 
 
@@ -172,6 +184,10 @@ def _gate(reading: Reading, _: Sequence[Record]) -> Iterator[str]:
             yield "the text names not both the target at hand and those accepted, nor an instruction; --target adds one"
         return
     got, wanted = both
+    if facts.is_range(reading):
+        fits = [target for target in wanted if target.runs_on(got.capability)]
+        yield f"cubins of {short(fits)} may load on a {got.major}.{got.minor} GPU; that is a rule, not a run"
+        return
     best = min(wanted, key=lambda target: len(facts.lacking(got, target)))
     missing = sorted({case.partition(":")[0] for case in facts.lacking(got, best)})
     have, best = facts.richest(got), best if best.suffix else facts.family(best)
@@ -195,6 +211,7 @@ _KINDS: Mapping[str, Callable[[Reading, Sequence[Record]], Iterator[str]]] = {
     "accepts": _accepts,
     "assemblers": _assemblers,
     "versions": _versions,
+    "since": _since,
     "loads": _loads,
     "suffix": _suffix,
     "limits": _limits,

@@ -119,23 +119,24 @@ def compared(reading: Reading) -> tuple[Target, tuple[Target, ...]] | None:
     return (got, wanted) if got and wanted else None
 
 
-def _is_range(reading: Reading) -> bool:
+def is_range(reading: Reading) -> bool:
+    """Tell whether the accepted targets are the ends of a range."""
     return "Minimum and Maximum" in reading.text
 
 
 def _gate_justified(reading: Reading) -> bool:
     """Hold where every accepted target has something that the target at hand lacks."""
     both = compared(reading)
-    if both and _is_range(reading):
+    if both and is_range(reading):
         return False
     return both is not None and all(lacking(both[0], wanted) for wanted in both[1])
 
 
 def _gate_narrow(reading: Reading) -> bool:
-    """Hold where the target has all of one that is accepted, or, without a list, all that the text's words stand for."""
+    """Hold where the target has all of one that is accepted, or, without a list, all that words of the text mean."""
     both = compared(reading)
-    if both and _is_range(reading):
-        return _runs_here(both[0], both[1])
+    if both and is_range(reading):
+        return runs_here(both[0], both[1])
     if both:
         return any(not lacking(both[0], wanted) for wanted in both[1])
     subject = subject_of(reading)
@@ -145,10 +146,11 @@ def _gate_narrow(reading: Reading) -> bool:
 
 def _no_listed_code_runs(reading: Reading) -> bool:
     both = compared(reading)
-    return both is not None and not _runs_here(*both)
+    return both is not None and not runs_here(*both)
 
 
-def _runs_here(got: Target, built: Iterable[Target]) -> bool:
+def runs_here(got: Target, built: Iterable[Target]) -> bool:
+    """Tell whether code of one of the targets may load on the chip."""
     return any(target.runs_on(got.capability) for target in built)
 
 

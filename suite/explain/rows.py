@@ -102,10 +102,14 @@ def _validated(row: Row, shown: Sequence[Observation]) -> str:
 
 
 def _summary(found: Sequence[Observation]) -> str:
-    """Return `17 correct native, 1 rejected (ptxas 13.5.37)` of the newest toolchain."""
-    newest = max((cell.toolchain for cell in found), key=lambda name: [int(part) for part in re.findall(r"\d+", name)])
+    """Return `17 correct native, 1 rejected (ptxas 13.5.37)` of the newest ptxas, or of what else there is."""
+    newest = max({cell.toolchain for cell in found}, key=_age)
     words = Counter(f"{c.word} {c.realization or ''}".strip() for c in found if c.toolchain == newest)
     return f"{', '.join(f'{count} {word}' for word, count in words.most_common(3))} ({newest})"
+
+
+def _age(toolchain: str) -> tuple[bool, list[int]]:
+    return toolchain.startswith("ptxas"), [int(part) for part in re.findall(r"\d+", toolchain)]
 
 
 @cache
