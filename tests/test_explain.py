@@ -236,6 +236,14 @@ def test_every_answer_is_of_at_most_ten_lines() -> None:
         assert all(line and "\n" not in line and "{" not in line for line in said)
 
 
+def test_long_logs_are_shortened_and_still_read() -> None:
+    lines = [f"[{number}] building CUDA object kernel_{number}.o requires compute" for number in range(50_000)]
+    log = "\n".join([*lines, "ptxas fatal   : Value 'sm_121a' is not defined for option 'gpu-name'"])
+    assert cause_of(log) == "unknown_target"
+    assert len(read(log).text) < 100_000
+    assert len(read("requires " * 1_000_000).text) <= 1000
+
+
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
     status = cli.main(["explain", *words])
     return status, capsys.readouterr().out

@@ -16,6 +16,10 @@ from suite.targets import Target
 
 Capability = tuple[int, int]
 
+# Of a log, as many different lines are read, half of them from its beginning, half from its end.
+MOST_LINES = 600
+LONGEST_LINE = 500
+
 # How products are named in logs. Source: NVIDIA, "CUDA GPU compute capability".
 _PRODUCTS = tuple(
     (re.compile(pattern, re.IGNORECASE), capability)
@@ -104,7 +108,7 @@ class Reading:
 
 def read(text: str, given: Iterable[Target] = ()) -> Reading:
     """Return what stands in the text; `given` are targets that the user names beside it, and come first."""
-    clean = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text.replace("\0", ""))
+    clean = _shortened(re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text.replace("\0", "")))
     subjects = tuple(dict.fromkeys([*given, *_subjects(clean)]))
     return Reading(
         clean,
@@ -120,6 +124,12 @@ def read(text: str, given: Iterable[Target] = ()) -> Reading:
         tuple(_sizes(clean)),
         tuple(int(number) for number in _DRIVER.findall(clean)),
     )
+
+
+def _shortened(text: str) -> str:
+    """Return a log without repeated lines and without what is too long to be read, in the same order."""
+    lines = list(dict.fromkeys(line[:LONGEST_LINE] for line in text.splitlines()))
+    return "\n".join(lines if len(lines) <= MOST_LINES else [*lines[: MOST_LINES // 2], *lines[-MOST_LINES // 2 :]])
 
 
 def names(text: str) -> Iterator[str]:
