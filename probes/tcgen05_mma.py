@@ -6,7 +6,8 @@ and CTA pairs that it leaves out, and the descriptor's bits for negation and sat
 
 from __future__ import annotations
 
-from itertools import pairwise, product as pairs
+from itertools import pairwise
+from itertools import product as pairs
 from typing import Any
 
 import numpy as np

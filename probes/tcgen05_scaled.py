@@ -85,9 +85,7 @@ PROBES = (
     probe(
         "negate",
         "mma",
-        product(
-            cta_group=(1,), kind=("mxf8f6f4", "mxf4"), vec=("block32",), negate=("a", "b", "ab"), a_in=("smem",)
-        ),
+        product(cta_group=(1,), kind=("mxf8f6f4", "mxf4"), vec=("block32",), negate=("a", "b", "ab"), a_in=("smem",)),
         claim,
     ),
     probe(

@@ -44,7 +44,12 @@ def forms(name: str, variant: str, largest: int) -> tuple[Probe, ...]:
         probe(f"{name}_collector", variant, every(m=(64,), a_in=("smem",), collector=COLLECT, mask=("none",)), claim),
         probe(f"{name}_collector_a", variant, every(m=(32,), a_in=("tmem",), collector=COLLECT, mask=("some",)), claim),
         probe(f"{name}_shift", variant, every(SHIFTED, m=(32,), a_in=("smem",), shift=(8, 16), mask=("some",)), claim),
-        probe(f"{name}_wide_shift", variant, every(SHIFTED, m=(64, 128), a_in=("smem",), shift=(8, 32), mask=("some",)), claim),
+        probe(
+            f"{name}_wide_shift",
+            variant,
+            every(SHIFTED, m=(64, 128), a_in=("smem",), shift=(8, 32), mask=("some",)),
+            claim,
+        ),
     )
 
 

@@ -85,7 +85,7 @@ def stored(form: Form) -> int:
 
 
 def memory_format(fmt: str) -> str:
-    """Return the format of an element's code in memory; s1z4m11 is held as its bits. Source: PTX ISA 9.4, 9.7.18.4.2."""
+    """Return the format of an element's code in memory: s1z4m11 is held as bits. Source: PTX ISA 9.4, 9.7.18.4.2."""
     return "b16" if fmt == "s1z4m11" else fmt
 
 

@@ -65,7 +65,16 @@ def _chips(first: str, section: str) -> Claim:
 
 
 @cache
+def newest_packed(variant: str) -> Claim:
+    """Claim `.collector::b` with the sparse 4-bit kinds, which PTX ISA 9.4 gives to sm_107a alone of its chips."""
+    return only("sm_107a", ptx="9.4", section=f"{_renumbered(variant)} of PTX ISA 9.4")
+
+
+def _renumbered(variant: str) -> str:
+    return SECTIONS[variant].replace("9.7.17.10.9", "9.7.18.10.10")
+
+
+@cache
 def newest(variant: str) -> Claim:
     """Claim what PTX ISA 9.4 adds for sm_107f: kind::ti16, `.collector::b` and `.decompress::lut::b`."""
-    section = SECTIONS[variant].replace("9.7.17.10.9", "9.7.18.10.10")
-    return family("sm_107f", ptx="9.4", section=f"{section} of PTX ISA 9.4")
+    return family("sm_107f", ptx="9.4", section=f"{_renumbered(variant)} of PTX ISA 9.4")

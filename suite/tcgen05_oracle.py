@@ -69,7 +69,7 @@ def _accumulators(rng: np.random.Generator, form: Form, shape: tuple[int, ...], 
 
 
 def _mask(rng: np.random.Generator, form: Form, wanted: bool) -> int:
-    """Return a zero-column mask descriptor whose spans are equal, and its column shift. Source: 9.7.17.4.3, Table 48."""
+    """Return a zero-column mask descriptor of equal spans, with the column shift. Source: 9.7.17.4.3, Table 48."""
     span = int(rng.choice(SPANS))
     starts = sum(int(rng.integers(0, 2 * span + 2)) << 8 * i for i in range(4))
     first = int(rng.integers(0, 16)) << 32
@@ -121,7 +121,7 @@ def oracle(form: Form, arrays: Arrays, scale_d: int = 0) -> Arrays:
 
 
 def disabled(form: Form, words: np.ndarray) -> np.ndarray:
-    """Return which elements (trials, m, n) of D lie in a lane whose bit is set; the second four words are the peer's."""
+    """Return which elements (trials, m, n) of D lie in a lane whose bit is set; words 4 to 7 are the peer's."""
     place = next(o for o in tensors(form, TRIALS) if o.name == "c").place  # type: ignore[attr-defined]
     bit = place.part[0] * LANES + place.lane[0]
     return (words[:, bit // 32] >> (bit % 32).astype(np.uint64) & np.uint64(1)).astype(bool)

@@ -15,6 +15,7 @@ from suite.formats import FORMATS, decode
 from tests.tcgen05_machine import CTA, Machine
 from tests.tcgen05_unit import ABOVE, MachineError
 
+Words = tuple[int, ...]
 DENSE_K = {"f16": 16, "tf32": 8, "f8f6f4": 32, "i8": 32, "ti16": 16, "mxf8f6f4": 32, "mxf4": 64, "mxf4nvf4": 64}
 NARROW = {0: "e4m3", 1: "e5m2", 3: "e2m3", 4: "e3m2", 5: "e2m1"}
 CODES = {
@@ -23,7 +24,7 @@ CODES = {
 }  # fmt: skip
 BLOCK = {"block16": 16, "block32": 32}
 LEGAL = {0b0100, 0b1000, 0b1100, 0b1001, 0b1101, 0b0110, 0b1110}
-# Bits of the instruction descriptor that must be 0. Tables 45, 46 and 47 (bits 15 and 16: these kernels never transpose)
+# Bits of the instruction descriptor that must be 0: Tables 45 to 47, and no kernel here transposes (bits 15 and 16).
 RESERVED = {"mxf8f6f4": 0x8700_804B | 1 << 16, "mxf4": 0x8701_904B, "mxf4nvf4": 0x8701_904B}
 PLAIN_RESERVED = 1 << 6 | 1 << 15 | 1 << 16 | 1 << 23 | 1 << 29
 
@@ -73,7 +74,7 @@ class Decoded:
         if (self.bits >> 2 & 1) != self.sparse:
             raise MachineError("sparsity in opcode and descriptor differ")
         rows = {(1, True): (32, 64, 128), (1, False): (64, 128), (2, False): (128, 256)}[self.group, self.ws]
-        widths = (64, 128) + ((256,) if not self.sparse else ()) if self.ws else range(8, 257, 8 * self.group)
+        widths = (64, 128) + ((256,) if not self.sparse else ()) if self.ws else range(8 * self.group, 257, 8 * self.group)
         if self.m not in rows or self.n not in widths or (self.scaled and self.m == 64):
             raise MachineError(f"m {self.m}, n {self.n}")
         if self.scaled and self.sparse and self.group == 2 and self.m != 256:
@@ -97,7 +98,7 @@ class Decoded:
 class FormMachine(Machine):
     """The machine with the forms of tcgen05.mma; it remembers what fills the collector buffers."""
 
-    collected: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    collected: dict[str, Words] = field(default_factory=dict)
 
     def _op_tcgen05_mma(self, parts: list[str], args: list[str], active: np.ndarray) -> None:
         thread = self._single(active)
@@ -109,7 +110,7 @@ class FormMachine(Machine):
         unit.check()
         rest = rest[1:]
         a, b = args[1], args[2]
-        self._collect(parts, word[a] if "::a::" in unit.opcode else word[b])
+        self._collect(parts, {"a": word[a]}, word[b])
         scales = [word[arg][0] for arg in rest[:2]] if unit.scaled else []
         lanes = word[rest[0]] if rest[0].startswith("{") else ()
         rest = rest[len(scales) + bool(lanes) :]
@@ -126,16 +127,18 @@ class FormMachine(Machine):
                 rows = rows * self._scales(unit, cta, scales[0], "a")
             scaled = columns * self._scales(unit, cta, scales[1], "b") if scales else columns
             factor = (0.0 if not take else 1.0) if unit.ws else (2.0**-last if take else 0.0)
-            self._write(unit, cta, word[args[0]][0], rows, scaled, factor, lanes[4 * cta : 4 * cta + 4])
+            place = (cta, word[args[0]][0])
+            self._write(unit, place, (rows, scaled, factor), lanes[4 * cta : 4 * cta + 4])
         self.issued += 1
 
-    def _words(self, arg: str, thread: int) -> tuple[int, ...]:
+    def _words(self, arg: str, thread: int) -> Words:
         names = arg.strip("{}").split(", ") if arg.startswith("{") else [arg.strip("[]")]
         return tuple(int(self.get(name)[thread]) for name in names)
 
-    def _collect(self, parts: list[str], source: tuple[int, ...]) -> None:
+    def _collect(self, parts: list[str], rows: dict[str, Words], columns: Words) -> None:
         for part in (part for part in parts if part.startswith("collector::")):
             _, buffer, use = part.split("::")
+            source = rows.get(buffer, columns)
             if use in ("use", "lastuse") and self.collected.get(buffer) != source:
                 raise MachineError(f"collector buffer {buffer} does not hold that matrix")
             if use == "fill":
@@ -156,7 +159,8 @@ class FormMachine(Machine):
             stored = values(unit, unit.fmt("a"), raw, boxed=True)
         else:
             tile = values(unit, unit.fmt("a"), read_tile(self.shared[cta], value, rows, 32))
-            stored = np.stack([tile[found[0]] if (found := unit.lane_rows(lane)) else 0 * tile[0] for lane in range(CTA)])
+            found = [unit.lane_rows(lane) for lane in range(CTA)]
+            stored = np.stack([tile[place[0]] if place else 0 * tile[0] for place in found])
         if "ashift" in unit.opcode:
             stored[:-1] = stored[1:].copy()
         if meta is None:
@@ -201,9 +205,10 @@ class FormMachine(Machine):
         return np.repeat(decode(fmt, each.astype(np.uint64)), unit.k // blocks, axis=1)
 
     def _write(
-        self, unit: Decoded, cta: int, at: int, a: np.ndarray, b: np.ndarray, factor: float, lanes: tuple[int, ...]
+        self, unit: Decoded, place: tuple[int, int], factors: tuple[np.ndarray, np.ndarray, float], lanes: Words
     ) -> None:
-        """Accumulate into the lanes that D reaches and no bit disables."""
+        """Accumulate into the lanes that D reaches and no bit disables; `factors` are A, B and what D is taken by."""
+        (cta, at), (a, b, factor) = place, factors
         fmt, width = FORMATS[unit.d], unit.n // unit.banks
         sign = -1 if (unit.bits >> 13 & 1) != (unit.bits >> 14 & 1) else 1
         for lane in range(CTA):
@@ -224,10 +229,7 @@ def scale_blocks(unit: Decoded) -> int:
     """Return the scales of a row. Source: 9.7.17.10.7.1, Table 59, and the aliases below it."""
     parts = unit.opcode.split(".")
     vector = next((part for part in parts if part.startswith(("scale_vec", "block1", "block3"))), "block32")
-    if vector.startswith("scale_vec"):
-        blocks = int(vector[-2])
-    else:
-        blocks = DENSE_K[unit.kind] // BLOCK[vector]
+    blocks = int(vector[-2]) if vector.startswith("scale_vec") else DENSE_K[unit.kind] // BLOCK[vector]
     if blocks not in {"mxf8f6f4": (1,), "mxf4": (2,), "mxf4nvf4": (2, 4)}[unit.kind]:
         raise MachineError(f"{vector} with {unit.kind}")
     return blocks

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,8 +21,9 @@ from tests import tcgen05_machine as machine
 from tests.tcgen05_forms_machine import FormMachine
 from tests.tcgen05_unit import MachineError
 
-FAMILIES = ("tcgen05_mma", "tcgen05_scaled", "tcgen05_sparse", "tcgen05_ws")
-CASES = [case for name in FAMILIES for case in kernels.family(name)]
+FAMILIES = ("tcgen05_mma", "tcgen05_scaled", "tcgen05_sparse", "tcgen05_ws", "tcgen05_next")
+EVERY = [case for name in FAMILIES for case in kernels.family(name)]
+CASES = [case for case in EVERY if not case.probe.unlaunched]
 NAMES = {case.id: case for case in CASES}
 PTX = (9, 0)
 PLAIN = Form(1, "f16", ("f32", "f16", "f16"), 128, 64)
@@ -50,27 +52,26 @@ def test_instruction_descriptors_by_hand(form: Form, bits: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("group", "m", "ws", "sparse", "element", "cell"),
+    ("changes", "element", "cell"),
     [
-        (2, 256, False, False, (200, 63), (1, 72, 63)),  # layout A
-        (2, 128, False, False, (65, 10), (1, 1, 10)),  # B: the first half of the columns
-        (2, 128, False, False, (65, 40), (1, 65, 8)),  # B: the second
-        (2, 128, False, True, (65, 40), (1, 1, 40)),  # C
-        (2, 128, False, True, (81, 40), (1, 33, 40)),
-        (1, 128, False, False, (100, 5), (0, 100, 5)),  # D
-        (1, 64, True, False, (63, 31), (0, 63, 31)),  # E
-        (1, 64, True, False, (63, 32), (0, 127, 0)),
-        (1, 64, False, False, (63, 32), (0, 111, 32)),  # F
-        (1, 32, True, False, (7, 50), (0, 103, 2)),  # G
+        ({"group": 2, "m": 256}, (200, 63), (1, 72, 63)),  # layout A
+        ({"group": 2}, (65, 10), (1, 1, 10)),  # B: the first half of the columns
+        ({"group": 2}, (65, 40), (1, 65, 8)),  # B: the second
+        ({"group": 2, "sparse": True}, (65, 40), (1, 1, 40)),  # C
+        ({"group": 2, "sparse": True}, (81, 40), (1, 33, 40)),
+        ({}, (100, 5), (0, 100, 5)),  # D
+        ({"m": 64, "ws": True}, (63, 31), (0, 63, 31)),  # E
+        ({"m": 64, "ws": True}, (63, 32), (0, 127, 0)),
+        ({"m": 64}, (63, 32), (0, 111, 32)),  # F
+        ({"m": 32, "ws": True}, (7, 50), (0, 103, 2)),  # G
     ],
 )
 def test_cells_of_d_read_off_the_figures(
-    group: int, m: int, ws: bool, sparse: bool, element: tuple[int, int], cell: tuple[int, int, int]
+    changes: dict[str, Any], element: tuple[int, int], cell: tuple[int, int, int]
 ) -> None:
-    place = result(replace(PLAIN, group=group, m=m, ws=ws, sparse=sparse))
+    place = result(replace(PLAIN, **changes))
     row, column = element
-    found = (place.part[0, row, column], place.lane[0, row, column], place.column[0, row, column])
-    assert found == cell
+    assert (place.part[0, row, column], place.lane[0, row, column], place.column[0, row, column]) == cell
 
 
 def _distinct(place: Place) -> bool:
@@ -104,21 +105,27 @@ def test_four_bit_elements_are_packed_two_a_byte() -> None:
     assert packed_rows(np.array([[1, 2, 3, 15]], dtype=np.uint64)).tolist() == [[0x21, 0xF3]]
 
 
-# The manual's examples 1 to 4, least significant bit first. Source: 9.7.17.4.3.
+# The manual's examples 1 to 4, least significant bit first: (generated, skip span, use span). Source: 9.7.17.4.3.
 @pytest.mark.parametrize(
-    ("m", "starts", "firsts", "generated", "skip", "use", "masks"),
+    ("m", "starts", "firsts", "spans", "masks"),
     [
-        (128, (0,), (0,), 0, 4, 3, ("0000000000000",)),
-        (128, (0,), (0,), 1, 2, 3, ("00001110000111",)),
-        (64, (0, 0), (1, 0), 1, 2, 3, ("11100001110000111", "00001110000111")),
-        (32, (0, 1, 2, 1), (1, 1, 0, 0), 1, 2, 3, ("11100001110000", "1100001110000", "001110000111", "0001110000111")),
+        (128, (0,), (0,), (0, 4, 3), ("0000000000000",)),
+        (128, (0,), (0,), (1, 2, 3), ("00001110000111",)),
+        (64, (0, 0), (1, 0), (1, 2, 3), ("11100001110000111", "00001110000111")),
+        (
+            32,
+            (0, 1, 2, 1),
+            (1, 1, 0, 0),
+            (1, 2, 3),
+            ("11100001110000", "1100001110000", "001110000111", "0001110000111"),
+        ),
     ],
 )
 def test_zero_column_masks_of_the_manual(
-    m: int, starts: tuple[int, ...], firsts: tuple[int, ...], generated: int, skip: int, use: int, masks: tuple[str, ...]
+    m: int, starts: tuple[int, ...], firsts: tuple[int, ...], spans: tuple[int, int, int], masks: tuple[str, ...]
 ) -> None:
     bits = sum(s << 8 * i for i, s in enumerate(starts)) | sum(f << 32 + i for i, f in enumerate(firsts))
-    found = column_mask(replace(PLAIN, m=m, ws=True), bits | generated << 39 | skip << 40 | use << 48)
+    found = column_mask(replace(PLAIN, m=m, ws=True), bits | spans[0] << 39 | spans[1] << 40 | spans[2] << 48)
     per = 64 * m // 128
     for i, mask in enumerate(masks):
         assert "".join(str(int(bit)) for bit in found[i * per : i * per + len(mask)]) == mask
@@ -127,7 +134,7 @@ def test_zero_column_masks_of_the_manual(
 # --- inputs ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("case", CASES[::5], ids=lambda case: case.id)
+@pytest.mark.parametrize("case", CASES[::29], ids=lambda case: case.id)
 def test_inputs_are_exact_and_differ(case: Case) -> None:
     arrays, operands = verify.inputs(case), {operand.name: operand for operand in case.operands}
     expected = case.probe.oracle(case.params, arrays)["d"]
@@ -139,7 +146,7 @@ def test_inputs_are_exact_and_differ(case: Case) -> None:
 
 @pytest.mark.parametrize("name", ["a", "b", "c", "e", "sfa", "sfb", "lanes", "mask", "flags"])
 def test_every_input_matters_in_every_case(name: str) -> None:
-    for case in CASES[::13]:
+    for case in CASES[::41]:
         arrays = dict(verify.inputs(case))
         if name not in arrays or case.params.get("ashift"):
             continue
@@ -174,12 +181,12 @@ def _image(operand: Operand, arrays: Arrays) -> np.ndarray:
 
 
 def sample() -> Iterable[str]:
-    """Yield one case of every form, kind, place of A, M, group, spelling and selector, and every ninth beside."""
+    """Yield one case of every form, kind, place of A, M, group, spelling and selector, and every fortieth beside."""
     seen = set()
     for case in (case for case in CASES if case.params.get("n", 64) < 128):
         named = ("kind", "a_in", "m", "cta_group", "vec", "selector", "shift", "negate")
         key = (case.family, case.probe.form, *(case.params.get(name) for name in named))
-        if key not in seen or sum(case.id.encode()) % 9 == 0:
+        if key not in seen or sum(case.id.encode()) % 40 == 0:
             seen.add(key)
             yield case.id
 
@@ -193,7 +200,7 @@ SCALED = "tcgen05_scaled.mma:cta_group=1,kind=mxf4nvf4,vec=block16,scale=ue4m3,a
 PAIR = "tcgen05_scaled.sizes:cta_group=2,m=128,n=64,kind=mxf8f6f4,vec=block32,a_in=smem"
 SPARSE = "tcgen05_sparse.sp:cta_group=1,kind=f16,m=64,a_in=smem,selector=1,swizzled=no"
 WS = "tcgen05_ws.ws:cta_group=1,kind=tf32,m=32,n=64,a_in=smem,mask=some"
-REUSE = "tcgen05_mma.collector:cta_group=1,kind=f16,a_in=smem,collector=a::use,lanes=some"
+REUSE = "tcgen05_mma.collector_lanes:cta_group=1,kind=f16,a_in=smem,collector=a::use,lanes=some"
 SHIFTED = "tcgen05_ws.ws_shift:cta_group=1,kind=f16,m=32,a_in=smem,shift=8,mask=some"
 
 
@@ -202,20 +209,17 @@ SHIFTED = "tcgen05_ws.ws_shift:cta_group=1,kind=f16,m=32,a_in=smem,shift=8,mask=
     [
         pytest.param(SCALED, "[%sfa], [%sfb]", "[%sfb], [%sfa]", id="scales swapped"),
         pytest.param(SCALED, "0x08100480", "0x08900480", id="scales as ue8m0"),
-        pytest.param(PAIR, "add.u32 %sfb, %tensor, 40", "add.u32 %sfb, %tensor, 41", id="scale B a column off"),
+        pytest.param(PAIR, "add.u32 %sfa, %tensor, 32", "add.u32 %sfa, %tensor, 33", id="scale A a column off"),
         pytest.param(SPARSE, "0x04100015", "0x04100014", id="the other selector"),
         pytest.param(WS, "%accumulate, %mask", "%accumulate", id="no mask"),
-        pytest.param(REUSE, "{m0, m1, m2, m3}, %accumulate;\n    tcgen05.commit", "%accumulate;\n tcgen05.commit", id="lanes"),
+        pytest.param(REUSE, "{m0, m1, m2, m3}, ", "", id="lanes written that are disabled"),
     ],
 )
 def test_a_broken_kernel_is_wrong(name: str, old: str, new: str) -> None:
     text = render(NAMES[name]).armed.text
     assert old in text
     assert play(NAMES[name], 2, text) == []
-    try:
-        assert play(NAMES[name], 2, text.replace(old, new)) != []
-    except MachineError as error:
-        assert "copies" in str(error)
+    assert play(NAMES[name], 2, text.replace(old, new)) != []
 
 
 def test_a_shift_that_the_mask_does_not_ask_for_is_seen() -> None:
