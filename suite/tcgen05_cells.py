@@ -40,7 +40,8 @@ class Cells(Operand):
         slots[:] = np.uint64(FILLER.get(self.name, 0)) >> shifts & np.uint64((1 << self.container) - 1)
         at = self.place
         slots[:, at.part, at.lane, at.column, at.slot] = codes[:, None] << np.uint64(self.up)
-        return np.bitwise_or.reduce(slots << shifts, axis=-1).astype("<u4").reshape(-1).view(np.uint8)
+        words = np.bitwise_or.reduce(slots << shifts, axis=-1).astype("<u4")
+        return np.asarray(words.reshape(-1).view(np.uint8), dtype=np.uint8)
 
     def unpack(self, raw: Bytes) -> Codes:
         """Return the codes of the first copy of each element, in logical shape."""
@@ -48,7 +49,7 @@ class Cells(Operand):
         at = self.place
         held = words[:, at.part[0], at.lane[0], at.column[0]].astype(np.uint64)
         shifts = (at.slot[0] * self.container + self.up).astype(np.uint64)
-        return held >> shifts & np.uint64((1 << self.format.bits) - 1)
+        return np.asarray(held >> shifts & np.uint64((1 << self.format.bits) - 1), dtype=np.uint64)
 
 
 @dataclass(frozen=True)

@@ -124,4 +124,4 @@ def disabled(form: Form, words: np.ndarray) -> np.ndarray:
     """Return which elements (trials, m, n) of D lie in a lane whose bit is set; words 4 to 7 are the peer's."""
     place = next(o for o in tensors(form, TRIALS) if o.name == "c").place  # type: ignore[attr-defined]
     bit = place.part[0] * LANES + place.lane[0]
-    return (words[:, bit // 32] >> (bit % 32).astype(np.uint64) & np.uint64(1)).astype(bool)
+    return np.asarray(words[:, bit // 32] >> (bit % 32).astype(np.uint64) & np.uint64(1), dtype=bool)

@@ -74,7 +74,9 @@ class Decoded:
         if (self.bits >> 2 & 1) != self.sparse:
             raise MachineError("sparsity in opcode and descriptor differ")
         rows = {(1, True): (32, 64, 128), (1, False): (64, 128), (2, False): (128, 256)}[self.group, self.ws]
-        widths = (64, 128) + ((256,) if not self.sparse else ()) if self.ws else range(8 * self.group, 257, 8 * self.group)
+        widths = (
+            (64, 128) + ((256,) if not self.sparse else ()) if self.ws else range(8 * self.group, 257, 8 * self.group)
+        )
         if self.m not in rows or self.n not in widths or (self.scaled and self.m == 64):
             raise MachineError(f"m {self.m}, n {self.n}")
         if self.scaled and self.sparse and self.group == 2 and self.m != 256:
@@ -217,7 +219,7 @@ class FormMachine(Machine):
                 continue
             cells = self.tensor[cta][lane, at : at + width]
             old = decode(fmt, cells & np.uint64((1 << fmt.bits) - 1)) * factor
-            total = sign * (b[found[1] * width : (found[1] + 1) * width] @ a[lane]) + old
+            total = sign * (b[found[1] * width : (found[1] + 1) * width] @ a[lane]) + old + 0.0
             if unit.d == "s32":
                 total = total.clip(-(2**31), 2**31 - 1) if unit.bits >> 3 & 1 else total
                 total = (total.astype(np.int64) & 0xFFFFFFFF).astype(np.uint32)
@@ -253,7 +255,8 @@ def zero_columns(unit: Decoded, mask: int) -> np.ndarray:
     zeroed: list[int] = []
     per = unit.n // unit.banks
     for bank in range(unit.banks):
-        value, bits = mask >> 32 + bank & 1, []
+        bits: list[int] = []
+        value = mask >> 32 + bank & 1
         while len(bits) < per + 256:
             run = (mask >> 40 & 255 if value else mask >> 48 & 255) + 1
             bits += [value] * run
