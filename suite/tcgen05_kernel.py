@@ -35,6 +35,12 @@ TYPES = {
 SCALE = {"mxf8f6f4": "ue8m0", "mxf4": "ue8m0", "mxf4nvf4": "ue4m3"}
 SECOND_SCALE = {("mxf4nvf4", "2X"): "ue8m0", ("mxf4nvf4", "block32"): "ue8m0"}  # ue4m3 has blocks of 16 alone
 
+# Source: 9.7.17.10.9.1, syntax forms 1 and 2.
+SCALING = {
+    "": "", "default": ".block_scale", "block16": ".block_scale.block16", "block32": ".block_scale.block32",
+    **{size: f".block_scale.scale_vec::{size}" for size in ("1X", "2X", "4X")},
+}  # fmt: skip
+
 # The unit of each kind. Source: ptxas 13.5.37 for sm_100a and, for ti16, sm_107a, read with nvdisasm.
 NATIVE = {
     "f16": "UTCHMMA", "tf32": "UTCHMMA", "ti16": "UTCHMMA", "f8f6f4": "UTCQMMA", "mxf8f6f4": "UTCQMMA",
@@ -78,14 +84,13 @@ def _form(**values: Any) -> Form:
 def spelling(variant: str, params: Params) -> Params:
     """Return the parts of opcode and operands that the case has, empty where it has them not."""
     group, kind, vec = params["cta_group"], params["kind"], params.get("vec", "")
-    vectors = {"": "", "default": ".block_scale"}.get(vec) if vec in ("", "default") else f".block_scale{_size(vec)}"
     collector, scale_d = params.get("collector", "none"), params.get("scale_d", "none")
     masks = ", ".join(f"m{i}" for i in range(4 * group))
     return {
         "variant": variant,
         "cta_group": group,
         "kind": kind,
-        "scaling": vectors,
+        "scaling": SCALING[vec],
         "shifted": ".ashift" if params.get("ashift") == "yes" else "",
         "collecting": "" if collector == "none" else "".join(f".collector::{part}" for part in collector.split("+")),
         "A_OPERAND": "%adesc" if params["a_in"] == "smem" else "[%a]",
@@ -95,10 +100,6 @@ def spelling(variant: str, params: Params) -> Params:
         "scale_input": "" if scale_d == "none" else f", {scale_d}",
         "column_mask": ", %mask" if params.get("mask") == "some" else "",
     }
-
-
-def _size(vec: str) -> str:
-    return f".{vec}" if vec.startswith("block") else f".scale_vec::{vec}"
 
 
 def fields(variant: str, params: Params) -> Params:

@@ -74,9 +74,8 @@ class Decoded:
         if (self.bits >> 2 & 1) != self.sparse:
             raise MachineError("sparsity in opcode and descriptor differ")
         rows = {(1, True): (32, 64, 128), (1, False): (64, 128), (2, False): (128, 256)}[self.group, self.ws]
-        widths = (
-            (64, 128) + ((256,) if not self.sparse else ()) if self.ws else range(8 * self.group, 257, 8 * self.group)
-        )
+        step = 8 * self.group
+        widths = (64, 128, 256)[: 3 - self.sparse] if self.ws else range(step, 257, step)
         if self.m not in rows or self.n not in widths or (self.scaled and self.m == 64):
             raise MachineError(f"m {self.m}, n {self.n}")
         if self.scaled and self.sparse and self.group == 2 and self.m != 256:

@@ -199,7 +199,7 @@ def test_the_kernel_computes_what_the_oracle_expects(name: str) -> None:
 SCALED = "tcgen05_scaled.mma:cta_group=1,kind=mxf4nvf4,vec=block16,scale=ue4m3,a_in=tmem,swizzled=no"
 PAIR = "tcgen05_scaled.sizes:cta_group=2,m=128,n=64,kind=mxf8f6f4,vec=block32,a_in=smem"
 SPARSE = "tcgen05_sparse.sp:cta_group=1,kind=f16,m=64,a_in=smem,selector=1,swizzled=no"
-WS = "tcgen05_ws.ws:cta_group=1,kind=tf32,m=32,n=64,a_in=smem,mask=some"
+WS = "tcgen05_ws.ws:cta_group=1,kind=tf32,m=128,n=64,a_in=smem,mask=some"
 REUSE = "tcgen05_mma.collector_lanes:cta_group=1,kind=f16,a_in=smem,collector=a::use,lanes=some"
 SHIFTED = "tcgen05_ws.ws_shift:cta_group=1,kind=f16,m=32,a_in=smem,shift=8,mask=some"
 
