@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pytest
 from elftools.elf.elffile import ELFFile
@@ -26,7 +27,7 @@ def test_tables_are_those_of_an_independent_reader(target: str) -> None:
     raw = assemble([kernel("plain", PLAIN), kernel("other", "mov.u32 r0, 1;")], real(), parse(target))["plain"].cubin
     with io.BytesIO(raw) as stream:
         elf = ELFFile(stream)
-        symbols = elf.get_section_by_name(".symtab")
+        symbols: Any = elf.get_section_by_name(".symtab")
         wanted = {
             symbol.name: at
             for at, symbol in enumerate(symbols.iter_symbols())
