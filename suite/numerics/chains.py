@@ -58,7 +58,8 @@ def fma(a: Values, b: Values, c: Values, direction: str) -> Values:
         plain = _within(a) & _within(b) & (_within(c) | (c == 0))
         result = np.where(plain, _plain_fma(a, b, c, direction), a * b + c)
     finite = np.isfinite(a) & np.isfinite(b) & np.isfinite(c)
-    for index in map(tuple, np.argwhere(finite & ~plain)):
+    unchanged = ((a == 0) | (b == 0)) & (c != 0)
+    for index in map(tuple, np.argwhere(finite & ~plain & ~unchanged)):
         result[index] = _exact_fma(float(a[index]), float(b[index]), float(c[index]), direction)
     return result
 
