@@ -11,7 +11,7 @@ from suite.numerics.fdpa import row_of
 from suite.numerics.operation import Values
 
 _SPLIT = 2.0**27 + 1
-_PLAIN = (2.0**-400, 2.0**400)  # magnitudes between which no intermediate of the exact sums overflows or is lost
+_PLAIN = (2.0**-900, 2.0**950)  # magnitudes of products and c that keep every intermediate exact and finite
 DIRECTIONS = {"rn": 0, "rz": 2, "rm": -1, "rp": 1}
 
 
@@ -55,7 +55,7 @@ def odd(total: Values, error: Values) -> Values:
 def fma(a: Values, b: Values, c: Values, direction: str) -> Values:
     """Return a * b + c rounded once to f64. Source: IEEE 754-2019, 5.4.1; Boldo and Melquiond (2008)."""
     with np.errstate(all="ignore"):
-        plain = _within(a) & _within(b) & (_within(c) | (c == 0))
+        plain = _within(a * b) & (abs(a) < _PLAIN[1]) & (abs(b) < _PLAIN[1]) & (_within(c) | (c == 0))
         result = np.where(plain, _plain_fma(a, b, c, direction), a * b + c)
     finite = np.isfinite(a) & np.isfinite(b) & np.isfinite(c)
     unchanged = ((a == 0) | (b == 0)) & (c != 0)

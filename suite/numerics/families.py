@@ -51,7 +51,7 @@ def bits(rng: Rng, op: Operation, trials: int) -> Inputs:
 
 
 def wide(rng: Rng, op: Operation, trials: int) -> Inputs:
-    """Exponents within 12 of 1 (5, where f16 must hold the sum) and full significands: alignment cuts at every depth."""
+    """Exponents within 12 of 1 (5 where f16 must hold the sum), full significands: alignment cuts at every depth."""
     reach = 5 if op.d == "f16" else 12
     return _coded(
         op,
