@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -111,7 +112,7 @@ def _exact_fma(a: float, b: float, c: float, direction: str) -> float:
         inward = (nearest > 0) == goes_down
         if np.isinf(nearest) and not inward:
             return nearest
-        return float(np.nextafter(nearest, -np.inf if goes_down else np.inf))
+        return math.nextafter(nearest, -math.inf if goes_down else math.inf)
     return nearest
 
 

@@ -137,6 +137,8 @@ def _accumulator(op: Operation) -> list[Probe]:
 
 def _rounding(op: Operation) -> list[Probe]:
     """Return an odd c and 3/4 of its last place, both signs."""
+    if op.c != op.d:
+        return []
     c = 2.0**11 + 2 if op.d == "f16" else 2.0**24 + 2
     return [Probe("round", sign, {0: 1.5 * sign}, {0: 1.0}, c * sign) for sign in (1, -1)]
 
@@ -174,7 +176,8 @@ def measure(op: Operation, found: Codes) -> dict[str, Any]:
     shown |= _fraction(op, seen)
     if "position" in seen:
         shown |= _length(op, seen["position"])
-    shown["rounding"] = _direction(op, seen["round"])
+    if "round" in seen:
+        shown["rounding"] = _direction(op, seen["round"])
     if "zero" in seen and isinstance(shown.get("F"), int):
         counted = [j for j, value in seen["zero"].items() if (value == 1) == (op.d == "f16")]
         shown["e_zero"] = shown["F"] - max(counted, default=0)

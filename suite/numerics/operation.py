@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +62,22 @@ class Operation:
     def dots(self) -> int:
         """Return the dots of one trial."""
         return self.m * self.n
+
+
+@dataclass(frozen=True)
+class Numeric:
+    """How a case's kernel is fed with any codes of its operation.
+
+    `arrange` turns the operation's arrays into the kernel's inputs. `positions` makes, for so many trials, `at` of a
+    sparse A and whatever else the kernel takes for it. `seen` turns the arrays into those that the product is of, where
+    the instruction changes signs. `stack` products make one trial of the kernel.
+    """
+
+    operation: Operation
+    arrange: Callable[[Arrays], Arrays] = lambda arrays: arrays
+    positions: Callable[[np.random.Generator, int], Arrays] | None = None
+    seen: Callable[[Arrays], Arrays] = lambda arrays: arrays
+    stack: int = 1
 
 
 def part(arrays: Arrays, trials: slice) -> dict[str, np.ndarray]:
