@@ -42,7 +42,8 @@ def choose(target: Target, opcodes: Mapping[str, int], op: Operation) -> Choice 
     """
     units = tensor_opcodes(opcodes)
     if op.kind in ("integer", "bits"):
-        return Choice(Bits() if op.kind == "bits" else Integers(), "PTX ISA 9.3, exact") if units else None
+        exact = any(unit.split(".")[0] in INTEGER_UNITS for unit in units)
+        return Choice(Bits() if op.kind == "bits" else Integers(), "PTX ISA 9.3, exact") if exact else None
     if op.kind == "f64":
         return Choice(Doubles(), "arXiv 2511.10909") if any(unit.startswith("DMMA") for unit in units) else None
     return _float(target, opcodes, op, units)
