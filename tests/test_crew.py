@@ -12,6 +12,7 @@ import pytest
 from suite import arena, catalogue, targets
 from suite.canary import CASE as CANARY_CASE
 from suite.crew import Crew, Task
+from suite.errors import UsageError
 from suite.examine import Answered
 from suite.launch import Gpu
 from suite.model import GpuResult, Job
@@ -52,7 +53,7 @@ def test_other_processes_judge_what_did_not_match() -> None:
 
 
 def test_a_mistake_of_ours_in_another_process_is_raised_here() -> None:
-    with Crew(2, OWN) as crew, pytest.raises(LookupError):
+    with Crew(2, OWN) as crew, pytest.raises(UsageError, match="no case is named"):
         list(crew.prepared([replace(TASKS[0], case="mma_sync.nothing:here=1")]))
 
 

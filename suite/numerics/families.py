@@ -171,6 +171,19 @@ def integers(rng: Rng, op: Operation, trials: int) -> Inputs:
     return bits(rng, op, trials)
 
 
+def leaving(rng: Rng, op: Operation, trials: int) -> Inputs:
+    """Sums that leave s32 at one end or the other, with a c close to it."""
+    found = bits(rng, op, trials)
+    facts = FORMATS[op.a]
+    found["a"] = rng.integers(0, 1 << (facts.bits - 1), found["a"].shape).astype(np.uint64)
+    found["b"] = rng.integers(0, 1 << (FORMATS[op.b].bits - 1), found["b"].shape).astype(np.uint64)
+    if facts.signed:  # every other row of A is negative
+        found["a"][:, 1::2] = -found["a"][:, 1::2] & np.uint64((1 << facts.bits) - 1)
+    ends = np.array([0x7FFFFFFF, 0x80000000] if facts.signed else [0x7FFFFFFF], dtype=np.uint64)
+    found["c"] = ends[np.arange(op.m)[:, None] % len(ends)] ^ rng.integers(0, 40, found["c"].shape).astype(np.uint64)
+    return found
+
+
 def returning(rng: Rng, op: Operation, trials: int) -> Inputs:
     """Sums that leave s32 in the first half of k and come back in the second: does it clamp once, or on the way?"""
     found = bits(rng, op, trials)
@@ -262,7 +275,11 @@ SCALED: dict[str, tuple[Family, int]] = {
     "random_scales": (random_scales, 8),
     "special_scales": (special_scales, 4),
 }
-INTEGER: dict[str, tuple[Family, int]] = {"integers": (integers, 16), "returning": (returning, 4)}
+INTEGER: dict[str, tuple[Family, int]] = {
+    "integers": (integers, 16),
+    "leaving": (leaving, 4),
+    "returning": (returning, 4),
+}
 BITS: dict[str, tuple[Family, int]] = {"counted": (counted, 16)}
 SMALL = 128  # dots of the products that take those numbers
 LARGE = 4096  # dots of products that take one trial of each family, of a chain two
