@@ -33,6 +33,8 @@ def examine(case: Case, target: Target, opcodes: Mapping[str, int], answered: An
     (job, *more), (result, *others) = answered.prepared.jobs, answered.results
     shows = answered.prepared.shows
     own = Finding("correct", shows[0]) if result.matched else verify(case, job, result, inputs(case))
+    if own.word == "wrong" and more:
+        return Finding(own.word, {**own.evidence, **_layout(case, target, opcodes, more[0], others[0])})
     if not more or own.word != "correct":
         return own
     if others[0].matched:
@@ -42,6 +44,15 @@ def examine(case: Case, target: Target, opcodes: Mapping[str, int], answered: An
         raise ValueError(f"{case.id} has a job of a numeric round, and no such round")
     found = judged(numeric, more[0], others[0])
     return Finding(found.word, {**own.evidence, "numeric": found.evidence})
+
+
+def _layout(case: Case, target: Target, opcodes: Mapping[str, int], job: Job, result: GpuResult) -> dict[str, Any]:
+    """Return where the elements of a wrong product were found, if its numeric round ran and has planes to tell."""
+    numeric = build(case, target, opcodes) if result.arenas else None
+    if numeric is None:
+        return {}
+    found = numeric.layout(arena.outputs(numeric.case, job, result.arenas[0])["d"])
+    return {"layout": found} if found else {}
 
 
 def judged(numeric: Round, job: Job, result: GpuResult) -> Finding:

@@ -39,22 +39,21 @@ def prepare(case: Case, module: str, kernel: str, target: Target, opcodes: Mappi
     numeric = build(case, target, opcodes)
     if numeric is None:
         return Prepared((own,), ({"compared": sum(sizes)},))
-    return Prepared((own, numeric_job(numeric, module, kernel)), ({"compared": sum(sizes)}, _shown(numeric)))
+    second, shown = _numeric(numeric, module, kernel)
+    return Prepared((own, second), ({"compared": sum(sizes)}, shown))
 
 
-def numeric_job(numeric: Round, module: str, kernel: str) -> Job:
-    """Return the job of a numeric round; without a model nobody knows beforehand what it must leave."""
+def _numeric(numeric: Round, module: str, kernel: str) -> tuple[Job, dict[str, Any]]:
+    """Return the job of a numeric round, and its evidence if it ends as the model says.
+
+    Without a model nobody knows beforehand what it must leave: then all of it comes back.
+    """
     job = arena.job(numeric.case, numeric.inputs, module, kernel)
     expected = numeric.expected()
-    return job if expected is None else replace(job, expected=digest(numeric.case, job, numeric.held(expected)))
-
-
-def _shown(numeric: Round) -> dict[str, Any]:
-    """Return the evidence of a numeric round that ends as its model says, nothing without a model."""
-    expected = numeric.expected()
     if expected is None or numeric.choice is None:
-        return {}
-    return numeric.evidence(Verdict("exact", numeric.choice.name, int(expected.size)), expected)
+        return job, {}
+    shown = numeric.evidence(Verdict("exact", numeric.choice.name, int(expected.size)), expected)
+    return replace(job, expected=digest(numeric.case, job, numeric.held(expected))), shown
 
 
 def digest(case: Case, job: Job, expected: Arrays) -> bytes:

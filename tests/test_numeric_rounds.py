@@ -206,3 +206,36 @@ def test_loads_and_integers_without_a_unit_have_no_round() -> None:
     load = next(case for case in catalogue.expand() if case.family == "wmma" and case.probe.form == "load")
     assert build(load, HOPPER, {}) is None
     assert build(catalogue.find("mma_sync.b1:shape=m16n8k256,op=xor"), HOPPER, {"POPC": 8}) is None
+
+
+@pytest.mark.parametrize("case_id", [DENSE, "mma_sync.fp8:shape=m16n8k32,a=e4m3,b=e5m2,d=f32"])
+def test_where_elements_lie_is_told(case_id: str) -> None:
+    made = launched(case_id).numeric
+    expected = made.expected()
+    assert expected is not None
+    assert made.layout(expected) == {"A": "as documented", "B": "as documented"}
+    order = np.arange(16)
+    order[[0, 8]] = 8, 0
+    assert made.choice is not None
+    for name, axis in (("a", 1), ("b", 1)):
+        whole = [*order, *range(16, made.operation.k)][: made.arrays[name].shape[axis]]
+        moved = {**made.arrays, name: np.take(made.arrays[name], whole, axis)}
+        found = made.layout(run(made.choice.model, made.operation, moved))
+        upper = name.upper()
+        row = made.arrays[name].shape[2]
+        assert found[upper]["moved"] == 2 * row
+        assert found[upper]["first"][0] == f"{upper}[0, 0] holds {upper}[8, 0]"
+
+
+def test_a_wrong_product_says_where_its_elements_were() -> None:
+    made = launched(DENSE)
+    assert made.numeric.choice is not None
+    swapped = {**made.numeric.arrays, "a": made.numeric.arrays["a"][:, ::-1]}
+    d = run(made.numeric.choice.model, made.numeric.operation, swapped)
+    own, job = made.prepared.jobs
+    poisoned = tuple(arena.poisoned(own.image, own.outputs, number).tobytes() for number in (0, 1))
+    arenas = tuple(left(made.numeric, job, number, d) for number in (0, 1))
+    results = (GpuResult(DENSE, "ok", "done", arenas=poisoned), GpuResult(DENSE, "ok", "done", arenas=arenas))
+    finding = examine(catalogue.find(DENSE), HOPPER, KERNELS[DENSE][0], Answered(made.prepared, results))
+    assert finding.word == "wrong"
+    assert finding.evidence["layout"]["A"]["first"][0] == "A[0, 0] holds A[15, 0]"

@@ -21,6 +21,8 @@ def nearest(fmt: str, values: Values) -> Codes:
     if fmt in ("f32", "tf32", "bf16"):
         single = np.clip(values, -3.3e38, 3.3e38).astype(np.float32).view(np.uint32).astype(np.uint64)
         return {"f32": single, "tf32": single & ~np.uint64(0x1FFF), "bf16": single >> np.uint64(16)}[fmt]
+    if fmt == "f16":
+        return np.clip(values, -65504, 65504).astype(np.float16).view(np.uint16).astype(np.uint64)
     table, codes = _finite(fmt)
     above = np.clip(np.searchsorted(table, values), 1, len(table) - 1)
     return codes[np.where(values - table[above - 1] < table[above] - values, above - 1, above)]

@@ -89,4 +89,4 @@ def specials(a: Values, b: Values, c: Values) -> Values:
 
 def _signs(values: Values) -> Values:
     """Return finite values as -1, 0 or 1: their products and sums cannot overflow."""
-    return np.where(np.isfinite(values), np.sign(np.nan_to_num(values)), values)
+    return np.where(np.isinf(values), values, np.sign(values))

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from suite.numerics import families, golden
+from suite.numerics import families, golden, planes
 from suite.numerics.choice import Choice, choose
 from suite.numerics.models import run
 from suite.numerics.operation import Arrays, Codes, Numeric, Operation
@@ -33,6 +33,7 @@ class Round:
     arrays: Arrays = field(repr=False)
     inputs: Arrays = field(repr=False)
     golden: int = 0
+    planes: int = 0
 
     def expected(self) -> Codes | None:
         """Return the chosen model's D, None where none is chosen."""
@@ -56,20 +57,24 @@ class Round:
         shown["bits"] = hashlib.sha256(np.ascontiguousarray(d).tobytes()).hexdigest()[:16]
         if self.golden:
             shown["measured"] = golden.measure(self.operation, self._logical(d))
-            expected = self._expected_parameters()
+            expected = {} if verdict.word == "exact" else self._expected_parameters()
             shown |= {"expected": expected} if expected not in ({}, shown["measured"]) else {}
         return shown
 
     def family(self, trial: int) -> str:
         """Return the name of the input family that a trial belongs to."""
-        at = self.golden
-        for name, (_, count) in families.of(self.operation).items():
-            if trial < self.golden:
-                return "golden"
+        counts = {"golden": self.golden, "planes": self.planes}
+        at = 0
+        for name, count in (counts | {name: count for name, (_, count) in families.of(self.operation).items()}).items():
             at += count
             if trial < at:
                 return name
         return "padding"
+
+    def layout(self, d: Codes) -> dict[str, Any]:
+        """Return where the elements of A and B were found to lie, nothing where no planes were asked."""
+        first = self._logical(d)[self.golden : self.golden + self.planes]
+        return planes.read(self.operation, first) if self.planes else {}
 
     def _logical(self, d: Codes) -> Codes:
         return d.reshape(self.arrays["c"].shape)
@@ -94,25 +99,27 @@ def build(case: Case, target: Target, opcodes: Mapping[str, int]) -> Round | Non
     if choice is None and op.kind != "float":
         return None
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(f"{case.id} numeric".encode()).digest()[:8], "little"))
-    arrays, probes = _arrays(rng, numeric)
+    arrays = _arrays(rng, numeric)
     seen = numeric.seen(arrays)
     trials = arrays["c"].shape[0] // numeric.stack
-    return Round(_of_trials(case, trials), op, choice, seen, numeric.arrange(arrays), probes)
+    return Round(
+        _of_trials(case, trials), op, choice, seen, numeric.arrange(arrays), golden.trials(op), planes.trials(op)
+    )
 
 
-def _arrays(rng: np.random.Generator, numeric: Numeric) -> tuple[dict[str, np.ndarray], int]:
-    """Return the probes' trials, then those of every family, filled up to whole trials of the kernel."""
+def _arrays(rng: np.random.Generator, numeric: Numeric) -> dict[str, np.ndarray]:
+    """Return the probes' trials, the planes', then those of every family, filled up to whole trials of the kernel."""
     op = numeric.operation
     found, _ = families.inputs(rng, op)
-    probes = golden.trials(op)
-    trials = -(-(probes + found["c"].shape[0]) // numeric.stack) * numeric.stack
+    probes, layout = golden.trials(op), planes.trials(op)
+    trials = -(-(probes + layout + found["c"].shape[0]) // numeric.stack) * numeric.stack
     places = dict(numeric.positions(rng, trials)) if numeric.positions else {}
-    if probes:
-        first = golden.arrays(op, places["at"][:probes] if op.sparse else None)
-        found = {name: np.concatenate([first[name], array]) for name, array in found.items()}
-    spare = trials - found["c"].shape[0]
-    found = {name: np.concatenate([array, array[:1].repeat(spare, axis=0)]) for name, array in found.items()}
-    return {**found, **places}, probes
+    parts = [golden.arrays(op, places["at"][:probes] if op.sparse else None)] if probes else []
+    parts += [{**(families.ones(op, layout) if op.scale else {}), **planes.arrays(op)}] if layout else []
+    parts.append(found)
+    spare = trials - sum(len(one["c"]) for one in parts)
+    parts.append({name: array[:1].repeat(spare, axis=0) for name, array in found.items()})
+    return {**{name: np.concatenate([one[name] for one in parts]) for name in found}, **places}
 
 
 def _of_trials(case: Case, trials: int) -> Case:
