@@ -14,7 +14,7 @@ from suite import arena, catalogue, targets
 from suite.examine import Answered, examine
 from suite.model import GpuResult, Job
 from suite.numerics.fdpa import Step
-from suite.numerics.models import Fused, Model, Sequential, run
+from suite.numerics.models import Fused, Model, Sequential, WholeNan, run
 from suite.numerics.rounds import Round, build
 from suite.prepare import Prepared, prepare
 from suite.verify import inputs
@@ -239,3 +239,28 @@ def test_a_wrong_product_says_where_its_elements_were() -> None:
     finding = examine(catalogue.find(DENSE), HOPPER, KERNELS[DENSE][0], Answered(made.prepared, results))
     assert finding.word == "wrong"
     assert finding.evidence["layout"]["A"]["first"][0] == "A[0, 0] holds A[15, 0]"
+
+
+TF32 = "wgmma.tf32:n=8,d=f32,a=tf32,b=tf32,a_in=smem"
+
+
+def test_a_nan_told_by_ignored_bits_is_named() -> None:
+    opcodes = {"HGMMA.64x8x8.F32.TF32": 1}
+    numeric = build(catalogue.find(TF32), HOPPER, opcodes)
+    assert numeric is not None
+    assert numeric.choice is not None
+    assert (numeric.arrays["a"] & np.uint64(0x1FFF) == 0x1FFF).all()
+    right = numeric.expected()
+    assert right is not None
+    assert numeric.judge(right).word == "exact"
+    by_all = run(WholeNan(numeric.choice.model), numeric.operation, numeric.arrays)
+    assert (by_all != right).any()
+    verdict = numeric.judge(by_all)
+    assert (verdict.word, verdict.model) == ("exact-other", f"{numeric.choice.name}, NaN by all 32 bits")
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("pairs", [False, True])
+def test_the_order_of_plain_additions_is_recognised(late: bool, pairs: bool) -> None:
+    verdict = launched(QUAD).numeric.judge(made_by(QUAD, Sequential(late, pairs)))
+    assert (verdict.word, verdict.model) == ("exact-other", Sequential(late, pairs).name)

@@ -88,14 +88,23 @@ def warpgroup(case: wgmma_mma.Product) -> Numeric:
         e = wgmma_mma.random_positions(case, rng, trials)
         return {"e": e, "at": np.arange(case.kept) // kept * of + e}
 
-    return Numeric(op, arrange, positions if case.sparse else None, _negated(case))
+    return Numeric(op, arrange, positions if case.sparse else None, _seen(case))
 
 
-def _negated(case: wgmma_mma.Product) -> Callable[[Arrays], Arrays]:
-    """Return the function that turns the signs of A and B as imm-scale-a and -b do."""
+def _seen(case: wgmma_mma.Product) -> Callable[[Arrays], Arrays]:
+    """Return the function that turns the signs of A and B as imm-scale-a and -b do, and sets the bits that are ignored.
+
+    The kernel's operands set those (the low 13 of tf32) themselves.
+    """
+    ignored = {side: np.uint64((1 << FORMATS[fmt].padding) - 1) for side, fmt in (("a", case.a), ("b", case.b))}
     signs = {side: np.uint64(1 << (FORMATS[fmt].bits - 1)) for side, fmt in (("a", case.a), ("b", case.b))}
     turned = [side for side in "ab" if case.negate in (side, "ab")]
-    return lambda arrays: {**arrays, **{side: arrays[side] ^ signs[side] for side in turned}}
+
+    def seen(arrays: Arrays) -> Arrays:
+        whole = {side: arrays[side] | ignored[side] for side in "ab"}
+        return {**arrays, **whole, **{side: whole[side] ^ signs[side] for side in turned}}
+
+    return seen
 
 
 def tcgen05(case: tcgen05_products.Product) -> Numeric:

@@ -167,14 +167,49 @@ class Once:
 
 @dataclass(frozen=True)
 class Sequential:
-    """One IEEE fused multiply-add in f32 a product, k ascending."""
+    """One IEEE fused multiply-add in f32 a product, k ascending.
 
-    name: str = "f32 FMA chain"
+    `late` starts from 0 and adds c at the end. `pairs` adds up two products at a time, and then those sums.
+    """
+
+    late: bool = False
+    pairs: bool = False
+
+    @property
+    def name(self) -> str:
+        """Return for example `f32 FMA chain, c last`."""
+        return f"f32 FMA {'pairs' if self.pairs else 'chain'}{', c last' if self.late else ''}"
 
     def run(self, op: Operation, arrays: Arrays) -> Codes:
         """Return D."""
-        total = chains.f32_chain(*operands(op, arrays))
+        a, b, c = operands(op, arrays)
+        total = np.zeros(c.shape) if self.late else c
+        for first in range(0, op.k, 2 if self.pairs else op.k):
+            chosen = np.arange(first, min(first + 2, op.k) if self.pairs else op.k)
+            begun = np.zeros(c.shape) if self.pairs else total
+            summed = chains.f32_chain(*some(a, b, chosen), begun)
+            total = chains.nearest_f32(total, summed) if self.pairs else summed
+        total = chains.nearest_f32(total, c) if self.late else total
         return codes_of(op.d, ROUND["RNE-FP16"](total) if op.d == "f16" else total)
+
+
+@dataclass(frozen=True)
+class WholeNan:
+    """A model of tf32 in which a NaN is told by all 32 bits, those too that numbers ignore."""
+
+    model: Model
+
+    @property
+    def name(self) -> str:
+        """Return the model's name, and this."""
+        return f"{self.model.name}, NaN by all 32 bits"
+
+    def run(self, op: Operation, arrays: Arrays) -> Codes:
+        """Return D."""
+        taken = {name: arrays[name] for name in "ab"}
+        whole = {name: (codes & np.uint64(0x7FFFFFFF)) > np.uint64(0x7F800000) for name, codes in taken.items()}
+        quiet = {name: np.where(whole[name], np.uint64(0x7FC00000), codes) for name, codes in taken.items()}
+        return self.model.run(op, {**arrays, **quiet})
 
 
 @dataclass(frozen=True)

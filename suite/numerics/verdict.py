@@ -18,7 +18,19 @@ from suite.numerics import bounds, parameters
 from suite.numerics.choice import Choice, least_error_bits
 from suite.numerics.decode import values_of
 from suite.numerics.fdpa import Step
-from suite.numerics.models import Added, Doubles, Fused, Grouped, Halves, Integers, Model, Once, Sequential, run
+from suite.numerics.models import (
+    Added,
+    Doubles,
+    Fused,
+    Grouped,
+    Halves,
+    Integers,
+    Model,
+    Once,
+    Sequential,
+    WholeNan,
+    run,
+)
 from suite.numerics.operation import Arrays, Codes, Operation
 
 VERDICTS = ("exact", "exact-other", "tolerance", "wrong")
@@ -42,7 +54,8 @@ def judge(op: Operation, arrays: Arrays, found: Codes, choice: Choice | None) ->
     if choice and expected is not None and not differs(op, found, expected).any():
         return Verdict("exact", choice.name, dots)
     first = difference(op, found, expected) if expected is not None else {}
-    other = next((model for model in others(op) if _fits(model, op, arrays, found)), None)
+    own = [WholeNan(choice.model)] if choice and op.a == "tf32" else []
+    other = next((model for model in (*own, *others(op)) if _fits(model, op, arrays, found)), None)
     if other:
         return Verdict("exact-other", other.name, dots, first)
     if choice and choice.established:
@@ -108,7 +121,8 @@ def others(op: Operation) -> Iterator[Model]:
         yield Grouped(Step(35, -139, "RZ-FP32"))
         return
     yield from _fused(op)
-    yield from (Once("RNE-FP16" if op.d == "f16" else "RNE-FP32"), Sequential())
+    yield Once("RNE-FP16" if op.d == "f16" else "RNE-FP32")
+    yield from (Sequential(late, pairs) for late in (False, True) for pairs in (False, True))
 
 
 def _fused(op: Operation) -> Iterator[Model]:
