@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv matrix toolchains sweep test lint types unit conformance one-by-one gpu wheels format clean distclean
+.PHONY: help venv matrix toolchains sweep test lint types unit conformance one-by-one gpu wheels mutants format clean distclean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -43,6 +43,8 @@ gpu: $(STAMP)  ## every case on the local GPU, and the planted faults
 	$(PY) -m pytest suite tests/gpu --arch native $(ARGS)
 one-by-one: $(STAMP)  ## assemble every case alone and hold the verdicts against the batches'
 	$(PY) -m pytest tests/test_batches.py --all-cases -n $(JOBS) $(ARGS)
+mutants: $(STAMP)  ## which numeric inputs find which wrong machine: docs/mutants.md
+	$(PY) -m suite mutants --format markdown > docs/mutants.md
 format: $(STAMP)  ## let ruff lay out the code and mend what it can
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .

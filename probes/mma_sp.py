@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from suite import Claim, Probe, family, mma, mma_sp, only, product, since
+from suite.numerics import cases as numeric
 from suite.probe import Params
 
 SECTION = "9.7.15.6.3"
@@ -92,6 +93,7 @@ sparse = partial(
     inputs=mma_sp.inputs,
     oracle=mma_sp.multiply,
     launch=mma_sp.launch,
+    numeric=numeric.sparse_warp,
     fields=spelled,
 )
 integer = partial(

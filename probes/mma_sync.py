@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from suite import Claim, Probe, family, mma, only, product, rows, since
+from suite.numerics import cases as numeric
 from suite.probe import Params
 
 SECTION = "9.7.15.5.14"
@@ -76,6 +77,7 @@ dense = partial(
     inputs=mma.inputs,
     oracle=mma.multiply,
     launch=mma.launch,
+    numeric=numeric.warp,
 )
 integer = partial(
     dense,
@@ -110,6 +112,7 @@ PROBES = (
         operands=mma.quad_fragments,
         inputs=mma.quad_inputs,
         oracle=mma.quad_multiply,
+        numeric=numeric.quad,
         launch=mma.quad_launch,
     ),
     dense(

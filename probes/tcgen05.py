@@ -16,6 +16,7 @@ import numpy as np
 from suite import FORMATS, Buffer, Claim, Launch, Operand, Probe, family, only, product, rows
 from suite import tcgen05 as facts
 from suite import tcgen05_mma as mma
+from suite.numerics import cases as numeric
 from suite.probe import Arrays, Params
 from suite.tcgen05_transfer import Transfer, distinct_words
 
@@ -303,6 +304,7 @@ MULTIPLIES = (
         rows=rows(HEADER, *_rows()),
         claim=lambda params: chip_only(MMA) if params["kind"] == "i8" else family_wide(MMA),
         native=lambda params: native(params["kind"], params),
+        numeric=lambda params: numeric.tcgen05(product_of(params)),
     ),
     multiply(
         "commit",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from suite import Claim, Probe, only, product, rows
 from suite import wgmma_mma as mma
+from suite.numerics import cases as numeric
 from suite.probe import Params
 from suite.wgmma_mma import ANY_N, FLOATS, INTEGER_N
 
@@ -38,6 +39,7 @@ def multiply(form: str, table: tuple[Params, ...]) -> Probe:
         oracle=lambda params, arrays: mma.oracle(mma.product_of(params), arrays),
         launch=lambda params: mma.launch(mma.product_of(params)),
         fields=lambda params: mma.fields(mma.product_of(params)),
+        numeric=lambda params: numeric.warpgroup(mma.product_of(params)),
     )
 
 

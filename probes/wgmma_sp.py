@@ -6,6 +6,7 @@ from functools import partial
 
 from suite import Claim, Probe, only, product, rows
 from suite import wgmma_mma as mma
+from suite.numerics import cases as numeric
 from suite.probe import Params
 from suite.wgmma_mma import ANY_N, FLOATS, INTEGER_N
 
@@ -40,6 +41,7 @@ def multiply(form: str, table: tuple[Params, ...]) -> Probe:
         oracle=lambda params, arrays: mma.oracle(case(params), arrays),
         launch=lambda params: mma.launch(case(params)),
         fields=lambda params: mma.fields(case(params)),
+        numeric=lambda params: numeric.warpgroup(case(params)),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from suite import Claim, Probe, since, wmma
+from suite.numerics import cases as numeric
 from suite.probe import Params
 
 SECTIONS = {"a": "9.7.15.4.3", "b": "9.7.15.4.3", "c": "9.7.15.4.3", "d": "9.7.15.4.4", "mma": "9.7.15.4.5"}
@@ -162,5 +163,6 @@ PROBES = (
         arguments="{D}, {A}, {B}, {C}",
         rows=tuple(products()),
         native=unit,
+        numeric=numeric.whole_warp,
     ),
 )

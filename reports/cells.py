@@ -22,7 +22,7 @@ class Cell:
     @property
     def validation(self) -> str:
         """Return `validated here`, `validated on sm_90a`, `unvalidated`, or what speaks against it here."""
-        if self.seen.word in ("unloadable", "faulted", "hung", "wrong"):
+        if self.seen.word in ("unloadable", "faulted", "hung", "flaky", "wrong"):
             return f"{self.seen.word} here"
         if self.seen.word == "correct":
             return "validated here" if shows(self.seen) else f"ran here, seen in {self.seen.observed or 'nothing'}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from suite.model import Observation
 
-ACCEPTED = ("assembled", "unloadable", "faulted", "hung", "wrong", "correct")
+ACCEPTED = ("assembled", "unloadable", "faulted", "hung", "flaky", "wrong", "correct")
 # What can change, most important first.
 KINDS = ("lost", "new", "realization changed", "diagnostic changed", "code changed")
 

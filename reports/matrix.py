@@ -23,6 +23,7 @@ SIGNS = {
     "unloadable": "⊘",
     "faulted": "‼",
     "hung": "∞",
+    "flaky": "≈",
     "wrong": "≠",
 }
 LEGEND = (

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # where bundles run, only numpy and cuda-python are installed
 
 PIPE_WIDTH = 200  # columns of a log or pipe, which does not wrap
 _VALIDATED = 14  # columns of the last one
-_STYLES = {"●": "green", "◐": "cyan", "✗": "dim", "?": "red", "⊘": "red", "‼": "red", "∞": "red", "≠": "red"}
+_STYLES = {"●": "green", "◐": "cyan", "✗": "dim", **dict.fromkeys("?⊘‼∞≈≠", "red")}
 
 _NAMES = ("cases", *WORDS, *REALIZATIONS, "disagrees", "waived")
 

@@ -6,7 +6,7 @@ Whatever is no operand is red zone. The image is filled once here; the GPU child
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -68,11 +68,16 @@ def job(case: Case, inputs: Arrays, module: str, kernel: str) -> Job:
     Raises `ValueError` for an input that is missing or fills its buffer wrongly.
     """
     places = layout(case)
-    image = _background(_total(places))
+    image = _background(total(places))
     for place in places.values():
         if place.operand.role != "out":
             image[place.start : place.end] = _packed(case, place.operand, inputs)
-    launch = case.launch
+    return replace(plan(case, module, kernel), image=image.tobytes())
+
+
+def plan(case: Case, module: str, kernel: str) -> Job:
+    """Return the launch of `kernel` without its image."""
+    places, launch = layout(case), case.launch
     return Job(
         case=case.id,
         module=module,
@@ -82,7 +87,7 @@ def job(case: Case, inputs: Arrays, module: str, kernel: str) -> Job:
         cluster=launch.cluster,
         shared=launch.shared,
         arguments=tuple(_argument(operand, places) for operand in case.operands),
-        image=image.tobytes(),
+        image=b"",
         outputs=tuple((p.start, p.operand.nbytes) for p in places.values() if p.operand.role == "out"),
     )
 
@@ -134,7 +139,8 @@ def _aligned(offset: int) -> int:
     return -(-offset // ALIGNMENT) * ALIGNMENT
 
 
-def _total(places: Mapping[str, Place]) -> int:
+def total(places: Mapping[str, Place]) -> int:
+    """Return the size in bytes of an arena of those buffers."""
     end = max((place.end for place in places.values()), default=ALIGNMENT)
     return _aligned(end + RED_ZONE)
 

@@ -22,7 +22,6 @@ from suite.model import REALIZATIONS, WORDS, Code, Diagnostic, Kernel, Realizati
 from suite.observe import Assembled
 from suite.pipeline import Group
 from suite.probe import Case
-from suite.verify import inputs
 
 SCHEMA = 2
 
@@ -129,8 +128,9 @@ def _pack_item(item: Assembled, cubin: bytes, cubins: dict[str, bytes]) -> dict[
 
 def launch_facts(case: Case) -> str:
     """Return a hash of what the kernel relies on: geometry, arguments, and where its outputs lie."""
-    job = arena.job(case, inputs(case), "", "")
-    facts = (job.grid, job.block, job.cluster, job.shared, job.arguments, job.outputs, len(job.image))
+    job = arena.plan(case, "", "")
+    size = arena.total(arena.layout(case))
+    facts = (job.grid, job.block, job.cluster, job.shared, job.arguments, job.outputs, size)
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 

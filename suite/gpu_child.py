@@ -10,6 +10,7 @@ speaks of us, not of a case.
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 import signal
 import sys
@@ -34,7 +35,7 @@ class Engine(Protocol):
         """Load the job's kernel from its module's image."""
 
     def run(self, job: Job) -> tuple[bytes, ...]:
-        """Return the arena after each poisoned run."""
+        """Return the arena after each poisoned run; where they differ, after one more with the first poison."""
 
     def alive(self) -> bool:
         """Tell whether the next job can still run in this process."""
@@ -71,7 +72,10 @@ def _answer(outbox: Connection, engine: Engine, number: int, job: Job, image: by
         arenas = engine.run(job)
     except Refusal as refusal:
         return Reply(number, _refused(job, refusal, time.perf_counter() - started), engine.alive(), refusal.whole)
-    return Reply(number, GpuResult(job.case, "ok", "done", arenas=arenas, seconds=time.perf_counter() - started))
+    seconds = time.perf_counter() - started
+    if job.expected and all(hashlib.sha256(arena).digest() == job.expected for arena in arenas):
+        return Reply(number, GpuResult(job.case, "ok", "done", seconds=seconds, matched=True))
+    return Reply(number, GpuResult(job.case, "ok", "done", arenas=arenas, seconds=seconds))
 
 
 def _refused(job: Job, refusal: Refusal, seconds: float) -> GpuResult:

@@ -38,7 +38,10 @@ class CudaEngine:
         self._modules.kernel(job.module, image, job.kernel)
 
     def run(self, job: Job) -> tuple[bytes, ...]:
-        """Return the arena after each poisoned run. Raises `Refusal` of stage `encode` or `launch`."""
+        """Return the arena after each poisoned run. Raises `Refusal` of stage `encode` or `launch`.
+
+        Where the two differ, a third with the first poison tells what changes by itself from what was not written.
+        """
         function = self._modules.kernel(job.module, b"", job.kernel)
         base = self._room(len(job.image))
         parameters = _Parameters(job, base)
@@ -48,7 +51,8 @@ class CudaEngine:
         def launch() -> tuple[Any, ...]:
             return tuple(driver.cuLaunchKernelEx(config, function, parameters.address, 0))
 
-        return tuple(_once(job, launch, base, run) for run in range(len(POISONS)))
+        arenas = tuple(_once(job, launch, base, run) for run in range(len(POISONS)))
+        return arenas if arenas[0] == arenas[1] else (*arenas, _once(job, launch, base, 0))
 
     def alive(self) -> bool:
         """Tell whether the context still answers: an error that stays is one that only a new process gets rid of."""

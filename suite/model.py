@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 # Observation words in order of progress. Source: docs/terms.md.
-WORDS = ("unaskable", "rejected", "assembled", "unloadable", "faulted", "hung", "wrong", "correct")
+WORDS = ("unaskable", "rejected", "assembled", "unloadable", "faulted", "hung", "flaky", "wrong", "correct")
 REALIZATIONS = ("native", "emulated", "call", "elided")
 AGREEMENTS = ("agrees", "disagrees", "waived")
 
@@ -131,6 +131,7 @@ class Job:
 
     `arguments` are ("pointer", offset in the arena) or ("tensormap", TensorMapSpec). `image` is the arena's content
     with red zones filled; `outputs` are (offset, size) in bytes, each filled with the poison before each of two runs.
+    `expected` is the SHA-256 of the arena if all is right, empty where nobody knows.
     """
 
     case: str
@@ -143,11 +144,15 @@ class Job:
     arguments: tuple[tuple[str, Any], ...]
     image: bytes = field(repr=False)
     outputs: tuple[tuple[int, int], ...]
+    expected: bytes = b""
 
 
 @dataclass(frozen=True)
 class GpuResult:
     """Stage 5 and 6's value: how far the launch came, and the arena after each of the two poisoned runs.
+
+    Where both arenas are the expected one, `matched` says so and they stay behind. Where the runs differ, a third arena
+    is that of the first run once more.
 
     `stage` is where it ended: `load`, `encode` (of a tensor map), `launch` or `done`; `outcome` is `ok`, `unloadable`,
     `faulted` or `hung`; `code` is the driver's name for the error, such as `CUDA_ERROR_ILLEGAL_ADDRESS`.
@@ -160,6 +165,7 @@ class GpuResult:
     detail: str = ""
     arenas: tuple[bytes, ...] = field(default=(), repr=False)
     seconds: float = 0.0
+    matched: bool = False
 
 
 @dataclass(frozen=True)

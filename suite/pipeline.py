@@ -172,7 +172,7 @@ def _cells(run: Run, group: Group) -> Iterator[Observation]:
         else:
             yield _cell(item, group, not_asked=NotAsked("load", reason) if reason else None)
     if run.executor and waiting:
-        for item, word, gpu, not_asked in run.executor.execute(waiting, group.canary(), group.split):
+        for item, word, gpu, not_asked in run.executor.execute(waiting, group.canary(), group.split, group.target):
             yield _cell(item, group, word=word, gpu=gpu, not_asked=not_asked)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from suite.claims import Claim
+from suite.numerics.operation import Numeric
 from suite.operands import Operand
 
 Params = Mapping[str, Any]
@@ -38,7 +39,8 @@ class Probe:
     instruction, spelled once. `rows` are the bound parameters of each case. `claim`, `operands`, `launch`, `fields`,
     `inputs` and `oracle` are functions of a case's parameters; `native` names the SASS opcodes that realize the
     instruction, as patterns of `suite.opcodes`. `observed` says how the effect is seen: `memory`, or `sass` or `launch`
-    where no memory shows it. `unlaunched` is the reason why no kernel of this probe is launched.
+    where no memory shows it. `unlaunched` is the reason why no kernel of this probe is launched. `numeric` says how a
+    matrix product is fed with codes of which a rounding shows, beside the inputs of which none does.
     """
 
     form: str
@@ -55,6 +57,7 @@ class Probe:
     fields: Callable[[Params], Params] = lambda params: {}
     observed: str = "memory"
     unlaunched: str = ""
+    numeric: Callable[[Params], Numeric] | None = None
 
 
 @dataclass(frozen=True)

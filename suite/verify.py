@@ -32,6 +32,8 @@ def inputs(case: Case) -> Arrays:
 def verify(case: Case, job: Job, result: GpuResult, arrays: Arrays) -> Finding:
     """Return the word of a launch: `correct` only if every output bit, red zone and input is as it must be.
 
+    `flaky` is a result that is another one when the same launch is repeated.
+
     `arrays` are the logical inputs that the job was made from.
     """
     if result.outcome != "ok":
@@ -40,11 +42,23 @@ def verify(case: Case, job: Job, result: GpuResult, arrays: Arrays) -> Finding:
     violations = arena.check(job, case, result)
     if violations:
         return Finding("wrong", {"changed": [str(entry) for entry in violations[:4]], "differ": len(violations)})
-    return _compare(case, job, result, arrays)
+    return unstable(case, job, result) or _compare(case, job, result, arrays)
+
+
+def unstable(case: Case, job: Job, result: GpuResult) -> Finding | None:
+    """Return `flaky` with the first element that differs between two runs from the same arena, None if none does."""
+    if len(result.arenas) <= len(arena.POISONS):
+        return None
+    first, last = (arena.outputs(case, job, image) for image in (result.arenas[0], result.arenas[-1]))
+    for operand in case.operands:
+        changed = _difference(operand, last[operand.name], first[operand.name]) if operand.name in first else {}
+        if changed:
+            return Finding("flaky", {"unstable": changed})
+    return None
 
 
 def _compare(case: Case, job: Job, result: GpuResult, arrays: Arrays) -> Finding:
-    first, second = (arena.outputs(case, job, image) for image in result.arenas)
+    first, second = (arena.outputs(case, job, image) for image in result.arenas[: len(arena.POISONS)])
     if not first:
         raise ValueError(f"{case.id} has no output: nothing could show that it works")
     expected = case.probe.oracle(case.params, arrays)

@@ -167,7 +167,7 @@ def inputs(case: Product, rng: np.random.Generator) -> Arrays:
     a = random_multiplicand(rng, case.a, (trials, M, kept))
     b = random_multiplicand(rng, case.b, (trials, n, k))
     c = exact_integers(rng, case.d, (trials, M, n), 900 if case.d == "f16" else 6000)
-    e = _random_positions(case, rng, trials)
+    e = random_positions(case, rng, trials)
     if case.bits > 1:
         at = RANDOM_TRIALS
         for shift in _shifts(case):
@@ -181,10 +181,10 @@ def inputs(case: Product, rng: np.random.Generator) -> Arrays:
     c[1] = _garbage(case, (M, n))
     flags = np.ones(trials, dtype=np.uint64)
     flags[1] = 0
-    return {"a": a, "b": b, "c": c, "flags": flags, "plan": _plan(case), **({"e": e} if case.sparse else {})}
+    return {"a": a, "b": b, "c": c, "flags": flags, "plan": plan(case), **({"e": e} if case.sparse else {})}
 
 
-def _random_positions(case: Product, rng: np.random.Generator, trials: int) -> np.ndarray:
+def random_positions(case: Product, rng: np.random.Generator, trials: int) -> np.ndarray:
     """Return legal positions within their chunks of all kept elements."""
     kept, of = granularity(case.bits)
     if of == 2:
@@ -227,7 +227,7 @@ def _garbage(case: Product, shape: tuple[int, int]) -> np.ndarray:
     return np.where(np.indices(shape).sum(axis=0) % 2, np.nan, np.inf)
 
 
-def _plan(case: Product) -> np.ndarray:
+def plan(case: Product) -> np.ndarray:
     """Return the descriptors of A and B, less the address of shared memory, and the bytes of a trial of A, B and D."""
     a, b = case.tile_a, case.tile_b
     described = [a.descriptor + (REGION_A >> 4), b.descriptor] if a else [0, b.descriptor]

@@ -9,6 +9,7 @@ from pathlib import Path
 from reports import cells, terminal
 from suite import bundle, catalogue, pipeline, progress, selection, waivers
 from suite.commands import matrix
+from suite.crew import processes
 from suite.errors import UsageError
 from suite.execute import Executor
 from suite.gpu_device import Device
@@ -38,7 +39,7 @@ def execute(options: argparse.Namespace) -> int:
     device, no_device = local_device()
     tally, known = Tally(), waivers.load()
     shown = progress.for_terminal()
-    executor = Executor(device) if device else None
+    executor = Executor(device, processes()) if device else None
     path = options.record or (options.matrix or Path("build")) / "record.jsonl"
     groups, described = _groups(options, device, tally, shown)
     writer = Writer(path, {**header(device), "catalogue": catalogue.version(), "toolchains": described})
