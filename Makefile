@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv matrix toolchains sweep test lint types unit conformance one-by-one gpu wheels mutants format clean distclean
+.PHONY: help venv matrix toolchains sweep test lint types unit conformance one-by-one bench gpu wheels mutants format clean distclean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -39,6 +39,8 @@ unit: $(STAMP)  ## ptxproof itself, without a GPU
 	$(PY) -m pytest tests -m 'not gpu' -n $(JOBS) $(ARGS)
 conformance: $(STAMP)  ## every case on CHECK, the two kinds of Blackwell, as far as this machine allows
 	$(PY) -m pytest suite --arch $(CHECK) -n $(JOBS) $(ARGS)
+bench: $(STAMP)  ## what a cell costs in batches and alone, and where the time goes: Markdown for docs/speed.md
+	$(PY) -m benchmarks.bench_cells
 gpu: $(STAMP)  ## every case on the local GPU, and the planted faults
 	$(PY) -m pytest suite tests/gpu --arch native $(ARGS)
 one-by-one: $(STAMP)  ## assemble every case alone and hold the verdicts against the batches'

@@ -14,11 +14,13 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from suite import catalogue, codes, toolchains
 from suite.assemble import batches
 from suite.disassemble import nvdisasm
+from suite.model import Kernel
 from suite.observe import Assembled, observe
 from suite.probe import Case
 from suite.render import module_text, render
@@ -64,11 +66,10 @@ def _alone_and_together(cases: Sequence[Case], toolchain: Toolchain, target: Tar
     """Print what a cell of the sample costs with a process or two of its own, and in batches, in the same run."""
     kernels = [render(case).armed for case in cases]
     with tempfile.TemporaryDirectory() as folder:
-        alone = _cost(lambda: [_one(kernel.text, toolchain, target, Path(folder)) for kernel in kernels])
+        alone = _cost(lambda: _each(kernels, toolchain, target, Path(folder)))
     together = _cost(lambda: observe(cases, toolchain, target))
-    print(
-        f"## A cell, of {len(cases)} cases on {target}\n\n| | wall, ms | processor, ms | share |\n| --- | --- | --- | --- |"
-    )
+    print(f"## A cell, of {len(cases)} cases on {target}\n")
+    print("| | wall, ms | processor, ms | share |\n| --- | --- | --- | --- |")
     for name, cost in (("one ptxas and one nvdisasm process each", alone), ("in batches, nothing kept", together)):
         share = f"1/{alone.processor / cost.processor:.0f}"
         print(f"| {name} | {_ms(cost.wall, cases)} | {_ms(cost.processor, cases)} | {share} |")
@@ -85,13 +86,17 @@ def _whole_targets(cases: Sequence[Case], toolchain: Toolchain) -> None:
         target = parse(name)
         codes._open.clear()
         items: list[Assembled] = []
-        cost = _cost(lambda items=items, target=target: items.extend(observe(cases, toolchain, target)))
+        cost = _cost(partial(_observe_into, items, cases, toolchain, target))
         floor = _floor(items, toolchain, target)
         accepted = sum(item.word == "assembled" for item in items)
         figures = (cost.processor, floor.children, cost.children - floor.children, cost.own, floor.children)
         print(f"| {name} | {len(items)} | {accepted} | " + " | ".join(f"{figure:.1f}" for figure in figures) + " |")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"\nsm_100f after sm_100a: codes already read are not disassembled again. Peak memory: {peak:.0f} MB.\n")
+
+
+def _observe_into(items: list[Assembled], cases: Sequence[Case], toolchain: Toolchain, target: Target) -> None:
+    items += observe(cases, toolchain, target)
 
 
 def _commands(record: Path) -> None:
@@ -105,12 +110,16 @@ def _commands(record: Path) -> None:
 
 def _floor(items: Sequence[Assembled], toolchain: Toolchain, target: Target) -> Cost:
     """Return what ptxas takes for the kernels of accepted cases in modules of the same size, and nothing else."""
-    kernels = list(
-        {k.name: k for i in items if i.word == "assembled" for k in (i.source.armed, i.source.scaffold)}.values()
-    )
+    accepted = [item.source for item in items if item.word == "assembled"]
+    kernels = list({kernel.name: kernel for s in accepted for kernel in (s.armed, s.scaffold)}.values())
     with tempfile.TemporaryDirectory() as folder:
         texts = [module_text(list(batch), target.name, toolchain.ptx) for batch in batches(kernels)]
         return _cost(lambda: [_assemble(text, toolchain, target, Path(folder)) for text in texts])
+
+
+def _each(kernels: Sequence[Kernel], toolchain: Toolchain, target: Target, folder: Path) -> None:
+    for kernel in kernels:
+        _one(kernel.text, toolchain, target, folder)
 
 
 def _one(text: str, toolchain: Toolchain, target: Target, folder: Path) -> None:
@@ -121,7 +130,7 @@ def _one(text: str, toolchain: Toolchain, target: Target, folder: Path) -> None:
 
 def _assemble(text: str, toolchain: Toolchain, target: Target, folder: Path) -> int:
     (folder / "k.ptx").write_text(text)
-    command = [toolchain.path, f"-arch={target}", folder / "k.ptx", "-o", folder / "k.cubin"]
+    command = [toolchain.path, f"-arch={target}", str(folder / "k.ptx"), "-o", str(folder / "k.cubin")]
     return subprocess.run(command, capture_output=True, timeout=SECONDS, check=False).returncode
 
 
