@@ -17,8 +17,8 @@ from suite.tma_oracle import Array, Extent, swizzled
 
 # Bits of the types that a tensor map knows, and its floats. Source: CUDA driver API, CUtensorMapDataType.
 BITS = {
-    **{"u8": 8, "u16": 16, "u32": 32, "s32": 32, "u64": 64, "s64": 64, "b32": 32, "b64": 64},
-    **{"f16": 16, "bf16": 16, "f32": 32, "f32_ftz": 32, "tf32": 32, "tf32_ftz": 32, "f64": 64},
+    "u8": 8, "u16": 16, "u32": 32, "s32": 32, "u64": 64, "s64": 64, "b32": 32, "b64": 64,
+    "f16": 16, "bf16": 16, "f32": 32, "f32_ftz": 32, "tf32": 32, "tf32_ftz": 32, "f64": 64,
 }
 FLOATS = ("f16", "bf16", "f32", "f32_ftz", "tf32", "tf32_ftz", "f64")
 

@@ -40,7 +40,7 @@ def load(form: str, mode: str, access: Accessed, table: tuple[Params, ...], clai
         operands=partial(_load_operands, access),
         inputs=partial(_load_inputs, access),
         oracle=partial(_load_oracle, access),
-        launch=_launch,
+        launch=launch,
         fields=partial(_load_fields, access),
     )
 
@@ -54,11 +54,11 @@ def store(form: str, mode: str, access: Accessed, table: tuple[Params, ...], cla
         rows=table,
         claim=claim,
         template="tma_store.ptx.j2",
-        native=lambda params: (_sass("UTMASTG", access(params)),),
+        native=lambda params: (sass("UTMASTG", access(params)),),
         operands=partial(store_operands, access),
         inputs=partial(_store_inputs, access),
         oracle=partial(_store_oracle, access),
-        launch=_launch,
+        launch=launch,
         fields=partial(store_fields, access),
     )
 
@@ -72,7 +72,7 @@ def fields(access: Access, params: Params) -> Params:
         "info_": ", {" + ", ".join(f"%i{i}" for i in range(len(access.offsets))) + "}" if access.offsets else "",
         "hint_": "" if hint == "none" else ".L2::cache_hint",
         "policy_": "" if hint == "none" else ", %policy",
-        **({} if hint == "none" else {"hint": f"L2::{hint}"}),
+        **({} if hint == "none" else {"priority": f"L2::{hint}"}),
     }
 
 
@@ -121,7 +121,7 @@ def _ctas(params: Params) -> int:
     return int(params.get("cluster", 1))
 
 
-def _launch(params: Params) -> Launch:
+def launch(params: Params) -> Launch:
     shape = (_ctas(params), 1, 1)
     return Launch(grid=shape, block=(THREADS, 1, 1), cluster=shape)
 
@@ -136,7 +136,7 @@ def _paired(params: Params) -> bool:
     return params.get("group") == 2 and _mask(params) == 3
 
 
-def _sass(base: str, access: Access) -> str:
+def sass(base: str, access: Access) -> str:
     """Return the opcode of an access as ptxas 13.5.37 writes it for sm_90a and sm_100a."""
     suffix = {"tile": "", "im2col": ".IM2COL", "im2col_w": ".W", "im2col_w128": ".W128"}
     four = ".SCATTER4" if base == "UTMASTG" else ".GATHER4"
@@ -145,7 +145,7 @@ def _sass(base: str, access: Access) -> str:
 
 def _native_load(access: Accessed, params: Params) -> tuple[str, ...]:
     pair = ".2CTA" if params.get("group") == 2 else ""
-    return (_sass("UTMALDG", access(params)) + (".MULTICAST" if "mask" in params else "") + pair,)
+    return (sass("UTMALDG", access(params)) + (".MULTICAST" if "mask" in params else "") + pair,)
 
 
 def _load_fields(access: Accessed, params: Params) -> Params:
