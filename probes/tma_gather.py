@@ -1,4 +1,7 @@
-"""cp.async.bulk.tensor with .tile::gather4 and .tile::scatter4: four rows of a matrix. PTX ISA 9.3, 9.7.9.26.5.2, 5.5.3.4."""
+"""cp.async.bulk.tensor with .tile::gather4 and .tile::scatter4: four rows of a matrix.
+
+PTX ISA 9.3, 9.7.9.26.5.2 and 5.5.3.4.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from suite.tma_oracle import Extent, padded_strides
 
 DIMS, COLUMN = (160, 24), 48
 
-# The four rows: in no order; with one twice; beyond the last one; and with columns that leave the tensor.
+# The four rows: in no order; with one twice; and with rows beyond the last and before the first one.
 ROWS: dict[str, Extent] = {
     "apart": (5, 17, 2, 11),
     "twice": (9, 3, 9, 20),

@@ -13,9 +13,9 @@ from suite.tma_oracle import Extent, padded_strides
 IMAGES: dict[int, Extent] = {3: (13, 5), 4: (9, 7, 4), 5: (5, 4, 3, 3)}
 
 # How pixels are taken, by rank: the first one's coordinates, which lie in the bounding box; the box's corners; the
-# offsets; and the traversal strides, which divide the way from the lower corner to the first pixel. `plain` boxes are the
-# image; `padded` ones leave it at both ends, offsets in part making up for it; `shrunk` ones stay inside it; `last` ones
-# run past the last image; `strided` ones leave out pixels.
+# offsets; and the traversal stride, which divides the way from the lower corner to the first pixel. `plain` boxes are
+# the image; `padded` ones leave it at both ends, offsets in part making up for it; `shrunk` ones stay inside it; `last`
+# ones run past the last image; `strided` ones leave out pixels.
 Way = tuple[Extent, Extent, Extent, Extent, int]
 WAYS: dict[tuple[int, str], Way] = {
     # rank  way        first          lower         upper         offsets    stride
@@ -62,7 +62,7 @@ def _unmoved(params: Params) -> Access:
     return replace(_access(params), offsets=())
 
 
-# Along W alone: corners, first W and W offset. The first pixel may lie left of the box. H, D and N are those of `plain`.
+# Along W alone: corners, first W and W offset. The first pixel may lie left of the box; H, D and N are as in `plain`.
 WIDE: dict[str, tuple[int, int, int, int]] = {
     # way      lower upper first offset
     "plain":   (0,   0,    3,    0),
@@ -108,6 +108,7 @@ def _store(form: str, table: tuple[Params, ...]) -> Probe:
 
 SPACES = ("cluster", "cta")
 MODES = ("w", "w::128")
+HINTS = ("none", "evict_last")
 SPANS = (("32B", 16), ("64B", 32), ("128B", 64))  # swizzle, and the f16 channels that its span holds
 INSIDE = ("plain", "shrunk")  # ways that never leave an image
 
@@ -129,19 +130,19 @@ PROBES = (
     _load("load_hint", product(dim=(3, 4, 5), space=SPACES, hint=("evict_last",))),
     _load("multicast", product(dim=(3, 4, 5), cluster=(2,), mask=("0x3", "0x2"), hint=("none", "evict_first"))),
     _load("group", product(dim=(3, 4, 5), space=SPACES, cluster=(2,), group=(1, 2))),
-    _load("group_multicast", product(dim=(4,), cluster=(2,), group=(1, 2), mask=("0x3",), hint=("none", "evict_last"))),
+    _load("group_multicast", product(dim=(4,), cluster=(2,), group=(1, 2), mask=("0x3",), hint=HINTS)),
     _along("wide", product(mode=MODES, dim=(3, 4, 5), way=tuple(WIDE), space=SPACES, halo=(0,))),
     _along("wide_swizzle", product(mode=MODES, dim=(4,), space=SPACES, channels=(32,), halo=(0,))),
     _along(
         "wide_multicast",
-        product(mode=MODES, dim=(3,), space=("cluster",), cluster=(2,), mask=("0x3",), hint=("none", "evict_last"), halo=(0,)),
+        product(mode=MODES, dim=(3,), space=("cluster",), cluster=(2,), mask=("0x3",), hint=HINTS, halo=(0,)),
     ),
     _along("wide_group", product(mode=MODES, dim=(3,), space=SPACES, cluster=(2,), group=(1, 2), halo=(0,))),
     replace(
         _along("wide_halo", product(mode=MODES, dim=(3, 4, 5), space=SPACES, halo=(2,))),
         unlaunched="which pixels a halo holds is drawn in the manual's figures, not said",
     ),
-    _store("store", product(dim=(3, 4, 5), way=INSIDE, hint=("none", "evict_last"))),
-    _store("store_swizzle", rows("dim way swizzle channels", *((3, "plain", *entry) for entry in SPANS))),
-    _store("store_read", product(dim=(4,), way=("plain",), wait=("read",))),
+    _store("store", product(dim=(3, 4, 5), way=INSIDE, pixels=(24,), hint=HINTS)),
+    _store("store_swizzle", rows("dim way pixels swizzle channels", *((3, "plain", 24, *entry) for entry in SPANS))),
+    _store("store_read", product(dim=(4,), way=("plain",), pixels=(24,), wait=("read",))),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -48,7 +49,7 @@ def _im2col(params: Params) -> Access:
         fmt=params["type"],
         dims=dims,
         strides=padded_strides(f"b{BITS[params['type']]}", dims),
-        box=(16, 40),
+        box=(16, 24),
         corner=corner,
         mode="im2col",
         lower=lower,
@@ -92,22 +93,24 @@ def reduced(op: str, kind: str, old: np.ndarray, new: np.ndarray) -> np.ndarray:
         return _reduced_floats(op, kind, old, new).astype(old.dtype)
     signed = (old.view(f"<i{old.itemsize}"), new.view(f"<i{old.itemsize}")) if kind.startswith("s") else (old, new)
     one, zero = old.dtype.type(1), old.dtype.type(0)
-    return {
+    results: dict[str, Callable[[], np.ndarray]] = {
         "add": lambda: old + new,
-        "min": lambda: np.minimum(*signed).view(old.dtype),
-        "max": lambda: np.maximum(*signed).view(old.dtype),
+        "min": lambda: np.minimum(*signed),
+        "max": lambda: np.maximum(*signed),
         "inc": lambda: np.where(old >= new, zero, old + one),
         "dec": lambda: np.where((old == 0) | (old > new), new, old - one),
         "and": lambda: old & new,
         "or": lambda: old | new,
         "xor": lambda: old ^ new,
-    }[op]()
+    }
+    return results[op]().view(old.dtype)
 
 
 def _reduced_floats(op: str, kind: str, old: np.ndarray, new: np.ndarray) -> np.ndarray:
     a, b = rounding.values_of(kind, old.astype(np.uint64)), rounding.values_of(kind, new.astype(np.uint64))
-    result = rounding.round_to(kind, rounding.add(a, b)) if op == "add" else {"min": np.minimum, "max": np.maximum}[op](a, b)
-    return rounding.codes_of(kind, result)
+    if op == "add":
+        return rounding.codes_of(kind, rounding.round_to(kind, rounding.add(a, b)))
+    return rounding.codes_of(kind, {"min": np.minimum, "max": np.maximum}[op](a, b))
 
 
 def _oracle(params: Params, arrays: Arrays) -> Arrays:
@@ -124,11 +127,7 @@ def _claim(params: Params) -> Claim:
 
 def _native(params: Params) -> tuple[str, ...]:
     im2col = ".IM2COL" if "im2col" in params["mode"] else ""
-    return (f"UTMAREDG.{_tile_dim(params)}D{im2col}.{params['op'].upper()}",)
-
-
-def _tile_dim(params: Params) -> int:
-    return int(params.get("dim", 2))
+    return (f"UTMAREDG.{params.get('dim', 2)}D{im2col}.{params['op'].upper()}",)
 
 
 def _fields(params: Params) -> Params:
@@ -156,6 +155,7 @@ def _reduce(form: str, table: tuple[Params, ...]) -> Probe:
 
 
 PAIRS = tuple((op, kind) for op, kinds in TYPES.items() for kind in kinds)
+WIDTHS = (("add", "u32"), ("max", "f16"), ("xor", "b64"))
 FIRSTS = tuple((op, kinds[0]) for op, kinds in TYPES.items())
 
 PROBES = (
@@ -163,7 +163,7 @@ PROBES = (
     _reduce("ranks", rows("op type dim mode", *((*p, dim, "tile") for p in FIRSTS for dim in (1, 3, 4, 5)))),
     _reduce("unspelled", rows("op type dim mode", *((*pair, dim, "none") for pair in FIRSTS for dim in GEOMETRY))),
     _reduce("hint", rows("op type dim mode hint", *((*p, d, "tile", "evict_last") for p in FIRSTS for d in GEOMETRY))),
-    _reduce("swizzle", rows("op type mode swizzle", *((*p, "tile", s) for p in (("add", "u32"), ("max", "f16")) for s in SPANS))),
+    _reduce("swizzle", rows("op type mode swizzle", *((*pair, "tile", s) for pair in WIDTHS for s in SPANS))),
     _reduce("im2col", rows("op type dim mode", *((*pair, dim, "im2col_no_offs") for pair in PAIRS for dim in IMAGES))),
     _reduce(
         "im2col_hint",

@@ -1,14 +1,14 @@
 """cp.async.bulk.tensor in tile mode: types, swizzles, traversal strides, fill, cache hints and pairs of CTAs.
 
-Ranks, edges and plain multicast are in `probes/tma.py`. Interleaved tensors are not asked: the manual and the driver API
-do not say what their strides mean. Source: PTX ISA 9.3, 9.7.9.26.5.2 and 5.5.3 to 5.5.7.
+Ranks, edges and plain multicast are in `probes/tma.py`. Interleaved tensors are not asked: neither the manual nor the
+driver API says what their strides mean. Source: PTX ISA 9.3, 9.7.9.26.5.2 and 5.5.3 to 5.5.7.
 """
 
 from __future__ import annotations
 
 from suite import Claim, Probe, product, rows, tma_claims, tma_kernels
 from suite.probe import Params
-from suite.tma_access import BITS, FLOATS, Access
+from suite.tma_access import BITS, Access
 from suite.tma_oracle import GEOMETRY, Extent, corner_of, padded_strides
 
 # Widths of a swizzled box in bytes, and its rows: more than two times each pattern. The tensor is that of rank 2.
@@ -56,12 +56,13 @@ def _stored(params: Params) -> Claim:
 
 
 HINTS = ("evict_first", "evict_last", "evict_normal", "evict_unchanged")
+FMTS = tuple(fmt for fmt in BITS if fmt not in ("b32", "b64"))  # which are u32 and u64 of a tensor map
 TOLD_NANS = ("f16", "f32")
 STRIDED = rows("dim steps at", *((*key, at) for key in STEPS for at in ("inside", "high")))
 ATOMS = ("128B_atom_32B", "128B_atom_64B")
 
 PROBES = (
-    _load("load_types", product(dim=(2,), fmt=tuple(f for f in BITS if f[0] != "b" or f in FLOATS), at=("inside", "high"))),
+    _load("load_types", product(dim=(2,), fmt=FMTS, at=("inside", "high"))),
     _load("load_unspelled", product(dim=tuple(GEOMETRY), space=("cluster", "cta")), mode=""),
     _load("load_strided", (*STRIDED, *rows("dim steps at", (2, "odd", "low"), (3, "even", "low")))),
     _load("load_nan", product(dim=(2, 5), fmt=TOLD_NANS, at=("low", "high", "beyond"), fill=("nan",))),
@@ -71,12 +72,14 @@ PROBES = (
     _load("load_hints", product(dim=(2,), hint=HINTS)),
     _load(
         "multicast_hint",
-        rows("dim cluster mask hint", *((dim, 2, "0x3", "evict_first") for dim in GEOMETRY), (2, 4, "0xa", "evict_last")),
+        rows(
+            "dim cluster mask hint", (2, 4, "0xa", "evict_last"), *((dim, 2, "0x3", "evict_first") for dim in GEOMETRY)
+        ),
     ),
     _load("group", product(dim=(1, 2, 3, 4, 5), space=("cluster", "cta"), cluster=(2,), group=(1, 2))),
     _load("group_hint", product(dim=(2,), space=("cluster", "cta"), cluster=(2,), group=(1, 2), hint=("evict_last",))),
-    _load("group_multicast", product(dim=(2, 5), cluster=(2,), group=(1, 2), mask=("0x3",), hint=("none", "evict_last"))),
-    _store("store_types", product(dim=(2,), fmt=tuple(f for f in BITS if f[0] != "b" or f in FLOATS), at=("inside",))),
+    _load("group_multicast", product(dim=(2, 5), cluster=(2,), group=(1, 2), mask=("0x3",), hint=("none", HINTS[1]))),
+    _store("store_types", product(dim=(2,), fmt=FMTS, at=("inside",))),
     _store("store_unspelled", product(dim=tuple(GEOMETRY)), mode=""),
     _store("store_strided", STRIDED),
     _store("store_swizzle", product(fmt=("u8", "f16", "f32", "f64"), swizzle=("32B", "64B", "128B"))),

@@ -65,32 +65,48 @@ def encode(spec: TensorMapSpec, address: int) -> bytes:
     whose lists are not of one rank: the driver would read past their ends.
     """
     _require_one_rank(spec)
-    tensor = (
+    answer = {"tile": _tiled, "im2col": _im2col}.get(spec.mode, _wide)(spec, _tensor(spec, address))
+    encoded = attempt(answer, "encode", f"encoding {spec}")  # named, or it would be gone before its bytes are read
+    return ctypes.string_at(encoded.getPtr(), NBYTES)
+
+
+def _tensor(spec: TensorMapSpec, address: int) -> tuple[Any, ...]:
+    return (
         _member("CUtensorMapDataType", "DATA_TYPE", _DATA_TYPES, spec.fmt),
         len(spec.dims),
         address,
         [driver.cuuint64_t(size) for size in spec.dims],
         [driver.cuuint64_t(stride) for stride in spec.strides or _NO_STRIDES],
     )
+
+
+def _tiled(spec: TensorMapSpec, tensor: tuple[Any, ...]) -> Any:
+    box = [driver.cuuint32_t(size) for size in spec.box]
+    return driver.cuTensorMapEncodeTiled(*tensor, box, *_layout(spec), *_modes(spec))
+
+
+def _im2col(spec: TensorMapSpec, tensor: tuple[Any, ...]) -> Any:
+    corners = (list(spec.lower), list(spec.upper))
+    return driver.cuTensorMapEncodeIm2col(*tensor, *corners, *spec.box, *_layout(spec), *_modes(spec))
+
+
+def _wide(spec: TensorMapSpec, tensor: tuple[Any, ...]) -> Any:
+    mode = _member("CUtensorMapIm2ColWideMode", "IM2COL_WIDE_MODE", _WIDE, spec.mode)
+    corners = (spec.lower[0], spec.upper[0])
+    return driver.cuTensorMapEncodeIm2colWide(*tensor, *corners, *spec.box, *_layout(spec), mode, *_modes(spec))
+
+
+def _layout(spec: TensorMapSpec) -> tuple[Any, ...]:
     steps = [driver.cuuint32_t(stride) for stride in spec.element_strides]
-    interleave = _member("CUtensorMapInterleave", "INTERLEAVE", _INTERLEAVES, spec.interleave)
-    modes = (
+    return (steps, _member("CUtensorMapInterleave", "INTERLEAVE", _INTERLEAVES, spec.interleave))
+
+
+def _modes(spec: TensorMapSpec) -> tuple[Any, ...]:
+    return (
         _member("CUtensorMapSwizzle", "SWIZZLE", _SWIZZLES, spec.swizzle),
         driver.CUtensorMapL2promotion.CU_TENSOR_MAP_L2_PROMOTION_NONE,
         _member("CUtensorMapFloatOOBfill", "FLOAT_OOB_FILL", _FILLS, spec.fill),
     )
-    if spec.mode == "tile":
-        box = [driver.cuuint32_t(size) for size in spec.box]
-        answer = driver.cuTensorMapEncodeTiled(*tensor, box, steps, interleave, *modes)
-    elif spec.mode == "im2col":
-        corners = (list(spec.lower), list(spec.upper))
-        answer = driver.cuTensorMapEncodeIm2col(*tensor, *corners, *spec.box, steps, interleave, *modes)
-    else:
-        wide = _member("CUtensorMapIm2ColWideMode", "IM2COL_WIDE_MODE", _WIDE, spec.mode)
-        corners = (spec.lower[0], spec.upper[0])
-        answer = driver.cuTensorMapEncodeIm2colWide(*tensor, *corners, *spec.box, steps, interleave, wide, *modes)
-    encoded = attempt(answer, "encode", f"encoding {spec}")  # named, or it would be gone before its bytes are read
-    return ctypes.string_at(encoded.getPtr(), NBYTES)
 
 
 def _require_one_rank(spec: TensorMapSpec) -> None:

@@ -15,15 +15,18 @@ from numpy.typing import NDArray
 from suite.operands import TensorMap
 from suite.tma_oracle import Array, Extent, swizzled
 
-# Bits of the types that a tensor map knows, and its floats. Source: CUDA driver API, CUtensorMapDataType.
-BITS = {
-    "u8": 8, "u16": 16, "u32": 32, "s32": 32, "u64": 64, "s64": 64, "b32": 32, "b64": 64,
-    "f16": 16, "bf16": 16, "f32": 32, "f32_ftz": 32, "tf32": 32, "tf32_ftz": 32, "f64": 64,
+# Bits of the types that a tensor map knows; b32 and b64 are u32 and u64 there. Source: CUDA driver API,
+# CUtensorMapDataType.
+_WIDTHS = {
+    8: ("u8",),
+    16: ("u16", "f16", "bf16"),
+    32: ("u32", "s32", "b32", "f32", "f32_ftz", "tf32", "tf32_ftz"),
+    64: ("u64", "s64", "b64", "f64"),
 }
-FLOATS = ("f16", "bf16", "f32", "f32_ftz", "tf32", "tf32_ftz", "f64")
+BITS = {fmt: bits for bits, fmts in _WIDTHS.items() for fmt in fmts}
 
-# The first code of a tensor, and how far codes lie apart: plain values all, no NaN, no zero, none subnormal from 32 bits
-# on, and of 32 bits nothing that tf32 would round away. All codes are even, the bytes of a window before a copy odd.
+# The first code of a tensor, and how far codes lie apart: plain values all, no NaN, no zero, none subnormal from 32
+# bits on, and of 32 bits nothing that tf32 would round away. All are even, where bytes before a copy are odd.
 _CODES = {8: (2, 2), 16: (2, 2), 32: (0x3F800000, 1 << 13), 64: (0x3FF0000000000000, 2)}
 
 # What stands for any NaN where the kernel tells NaNs: which one fills, the manual does not say.
@@ -36,8 +39,8 @@ class Access:
 
     `mode` is `tile`, `four` (gather4 and scatter4), `im2col`, `im2col_w` or `im2col_w128`. For `four`, `corner` is the
     column and four rows. For the last three, `box` is (channels per pixel, pixels per column), `lower` and `upper` are
-    the corners of the bounding box, W first, and `offsets` are by dimension, none for a store; of im2col_w they are (halo,
-    W offset), and coordinates leave the halo out.
+    the corners of the bounding box, W first, and `offsets` are by dimension, none for a store; of im2col_w they are
+    (halo, W offset), and coordinates leave the halo out.
     """
 
     fmt: str

@@ -95,7 +95,8 @@ def source(access: Access, name: str, role: str) -> Buffer:
 
 def before(access: Access) -> np.ndarray:
     """Return what a tensor holds before it is written: codes of which every byte is odd."""
-    return prefilled(1, -(-access.storage * access.itemsize // 4) * 4)[0].view(access.dtype)[: access.storage]
+    held = prefilled(1, -(-access.storage * access.itemsize // 4) * 4).view(access.dtype)
+    return np.asarray(held[0, : access.storage])
 
 
 def window(access: Access) -> int:
@@ -122,6 +123,7 @@ def _ctas(params: Params) -> int:
 
 
 def launch(params: Params) -> Launch:
+    """Return one cluster of the case's CTAs."""
     shape = (_ctas(params), 1, 1)
     return Launch(grid=shape, block=(THREADS, 1, 1), cluster=shape)
 
