@@ -40,6 +40,7 @@ def _access(params: Params) -> Access:
         steps=STEPS[dim, params["steps"]] if "steps" in params else (),
         swizzle=swizzle,
         fill=params.get("fill", "zero"),
+        line=params.get("line", 0),
     )
 
 
@@ -67,6 +68,7 @@ PROBES = (
     _load("load_strided", (*STRIDED, *rows("dim steps at", (2, "odd", "low"), (3, "even", "low")))),
     _load("load_nan", product(dim=(2, 5), fmt=TOLD_NANS, at=("low", "high", "beyond"), fill=("nan",))),
     _load("load_swizzle", product(fmt=("u8", "f16", "f32", "f64"), swizzle=("32B", "64B", "128B"))),
+    _load("load_swizzle_base", product(swizzle=("32B", "64B", "128B"), line=(1, 3, 5))),
     _load("load_atom", product(fmt=("u8", "f16", "f32", "f64"), swizzle=(*ATOMS, "128B_atom_32B_flip_8B"))),
     _load("load_hint", product(dim=tuple(GEOMETRY), space=("cluster", "cta"), hint=("evict_last",))),
     _load("load_hints", product(dim=(2,), hint=HINTS)),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,8 @@ class Access:
     `mode` is `tile`, `four` (gather4 and scatter4), `im2col`, `im2col_w` or `im2col_w128`. For `four`, `corner` is the
     column and four rows. For the last three, `box` is (channels per pixel, pixels per column), `lower` and `upper` are
     the corners of the bounding box, W first, and `offsets` are by dimension, none for a store; of im2col_w they are
-    (halo, W offset), and coordinates leave the halo out.
+    (halo, W offset), and coordinates leave the halo out. `line` is where in a swizzle's pattern a load begins, in lines
+    of 128 bytes of shared memory.
     """
 
     fmt: str
@@ -56,6 +58,7 @@ class Access:
     swizzle: str = "none"
     interleave: str = "none"
     fill: str = "zero"
+    line: int = 0
 
     @property
     def itemsize(self) -> int:
@@ -117,8 +120,18 @@ def codes(fmt: str, count: int) -> Array:
     return np.arange(count).astype(f"<u{BITS[fmt] // 8}") * apart + first
 
 
+@lru_cache(maxsize=64)
 def coordinates(access: Access) -> NDArray[np.int64]:
-    """Return (elements, rank): the tensor coordinates of each element, as they lie in shared memory without swizzle."""
+    """Return (elements, rank): the tensor coordinates of each element, as they lie in shared memory without swizzle.
+
+    The array is shared and cannot be written.
+    """
+    found = _coordinates(access)
+    found.flags.writeable = False
+    return found
+
+
+def _coordinates(access: Access) -> NDArray[np.int64]:
     if access.mode == "four":
         return np.concatenate([_tile(replace(access, corner=(access.corner[0], row))) for row in access.corner[1:]])
     if access.mode == "tile":
@@ -138,8 +151,9 @@ def loaded(access: Access, flat: Array) -> NDArray[np.uint8]:
     """Return the bytes that a load from the buffer `flat` leaves in shared memory, NaNs that fill as `SOME_NAN`."""
     at = places(access)
     fill = 0 if access.fill == "zero" else SOME_NAN[access.fmt]
-    image = np.where(at < 0, np.array(fill, dtype=access.dtype), flat[at])
-    return swizzled(image.view(np.uint8), access.swizzle)
+    image = np.where(at < 0, np.array(fill, dtype=access.dtype), flat[at]).view(np.uint8)
+    before = np.zeros(128 * access.line, dtype=np.uint8)
+    return swizzled(np.concatenate([before, image]), access.swizzle)[before.size :]
 
 
 def unswizzled(access: Access, source: Array) -> Array:

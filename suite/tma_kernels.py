@@ -99,9 +99,14 @@ def before(access: Access) -> np.ndarray:
     return np.asarray(held[0, : access.storage])
 
 
+def target(access: Access) -> int:
+    """Return the byte of the window where a box lies."""
+    return TO + 128 * access.line
+
+
 def window(access: Access) -> int:
     """Return the bytes of the window of shared memory that shows what a load wrote, and what it did not."""
-    return -(-access.nbytes // 128) * 128 + TO + GUARD
+    return -(-access.nbytes // 128) * 128 + target(access) + GUARD
 
 
 def store_operands(access: Accessed, params: Params) -> tuple[Operand, ...]:
@@ -161,7 +166,7 @@ def _load_fields(access: Accessed, params: Params) -> Params:
         "group_": f".cta_group::{params['group']}" if params.get("group") else "",
         "bytes": where.nbytes,
         "expected": where.nbytes * (2 if _paired(params) else 1),
-        "target": TO,
+        "target": target(where),
         "window": window(where),
         "nan": "" if where.fill == "zero" else where.fmt,
     }
@@ -191,7 +196,8 @@ def _load_oracle(access: Accessed, params: Params, arrays: Arrays) -> Arrays:
     where = access(params)
     image = tma_access.loaded(where, arrays["src"])
     out = prefilled(_ctas(params), window(where))
-    out[[cta for cta in range(_ctas(params)) if _mask(params) >> cta & 1], TO : TO + image.size] = image
+    receivers = [cta for cta in range(_ctas(params)) if _mask(params) >> cta & 1]
+    out[receivers, target(where) : target(where) + image.size] = image
     return {"out": out.view(where.dtype), "status": np.full(_ctas(params), DONE, dtype=np.uint32)}
 
 
