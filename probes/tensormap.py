@@ -56,7 +56,8 @@ def _rank(params: Params) -> Change:
 
 def _box_dim(params: Params) -> Change:
     wanted, at = _box(5), params["ord"]
-    return wanted, replace(wanted, box=_put(wanted.box, at, wanted.box[at] * 2)), wanted.box[at]
+    less = wanted.box[at] - (8 if at == 0 else 1)
+    return wanted, replace(wanted, box=_put(wanted.box, at, less)), wanted.box[at]
 
 
 def _global_dim(params: Params) -> Change:
