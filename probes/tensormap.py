@@ -18,6 +18,9 @@ from suite.tma_oracle import DONE, GEOMETRY, corner_of, padded_strides, prefille
 
 REPLACE, PUBLISH = "9.7.9.27", "9.7.14.17"
 
+# The unit of tensor maps; ptxas 13.5.37 changes them by plain loads and stores instead, and publishes by exchanges.
+UNIT = ("UTMACCTL",)
+
 # Values of the fields that take an immediate. Source: PTX ISA 9.3, 9.7.9.27, Table 33.
 ELEMTYPES = ("u8", "u16", "u32", "s32", "u64", "s64", "f16", "f32", "f32_ftz", "f64", "bf16", "tf32", "tf32_ftz")
 INTERLEAVES = ("none", "16B", "32B")
@@ -179,7 +182,7 @@ def _probe(
         rows=table,
         claim=_claim,
         template="tensormap.ptx.j2",
-        native=lambda params: (),  # a map is changed by plain loads and stores, and copied by an exchange
+        native=lambda params: UNIT,
         operands=lambda params: _operands(change, params),
         inputs=lambda params, rng: _inputs(change, params, rng),
         oracle=lambda params, arrays: _oracle(change, params, arrays),

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from probes import tma_gather, tma_im2col, tma_reduce, tma_tile
-from suite import tma_access, tma_kernels, tma_oracle, verify
+from suite import targets, tma_access, tma_kernels, tma_oracle, verify
 from suite.operands import TensorMap
 from suite.probe import Case
 from suite.tma_access import Access
 from tests import copy_kernels as kernels
+from tests.tma_reference import DRAWN, reference
 
 FAMILIES = {"tma_tile": tma_tile, "tma_im2col": tma_im2col, "tma_gather": tma_gather, "tma_reduce": tma_reduce}
 CASES = [case for name in (*FAMILIES, "tma_prefetch") for case in kernels.family(name)]
@@ -25,6 +26,19 @@ TARGETS = ("sm_90a", "sm_100a", "sm_120a")
 def access(case: Case) -> Access:
     """Return the access that a case's oracle is made from."""
     return case.probe.operands.args[0](case.params)  # type: ignore[attr-defined, no-any-return]
+
+
+def each(cases: Iterable[Case]) -> Callable[[Callable[[Case], None]], Callable[[], None]]:
+    """Return a decorator that makes one test of the same check of every case."""
+
+    def decorate(check: Callable[[Case], None]) -> Callable[[], None]:
+        def test() -> None:
+            for case in cases:
+                check(case)
+
+        return test
+
+    return decorate
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -71,10 +85,10 @@ def test_the_instruction_itself_is_refused_exactly_where_it_is_not_claimed(targe
 )
 def test_claims_are_those_of_the_notes(case: str, target: str, ptx: tuple[int, int] | None) -> None:
     found = next(entry for entry in CASES if entry.id == case)
-    assert found.claim.minimum(kernels.targets.parse(target)) == ptx
+    assert found.claim.minimum(targets.parse(target)) == ptx
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+@each(CASES)
 def test_the_scaffold_is_the_armed_kernel_without_the_instruction(case: Case) -> None:
     source = kernels.sources([case])[0]
     assert len(source.armed.marked) == 1
@@ -84,7 +98,7 @@ def test_the_scaffold_is_the_armed_kernel_without_the_instruction(case: Case) ->
     )
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+@each(CASES)
 def test_every_wait_is_bounded_and_shared_memory_small(case: Case) -> None:
     text = kernels.sources([case])[0].armed.text
     assert text.count("try_wait") == text.count("0xBAD0BAD0") == text.count(", 65536;") <= 1
@@ -92,7 +106,7 @@ def test_every_wait_is_bounded_and_shared_memory_small(case: Case) -> None:
     assert case.native
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+@each(CASES)
 def test_buffers_round_trip(case: Case) -> None:
     kernels.assert_round_trips(case)
 
@@ -101,7 +115,7 @@ def tensor_map(case: Case) -> TensorMap:
     return next(operand for operand in case.operands if isinstance(operand, TensorMap))
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+@each(CASES)
 def test_tensor_maps_keep_the_limits_of_the_driver(case: Case) -> None:
     """Source: CUDA driver API 13, cuTensorMapEncodeTiled, …Im2col and …Im2colWide."""
     entry = tensor_map(case)
@@ -128,7 +142,7 @@ def test_tensor_maps_keep_the_limits_of_the_driver(case: Case) -> None:
         assert entry.swizzle != "none"
 
 
-@pytest.mark.parametrize("case", COPIES, ids=lambda case: case.id)
+@each(COPIES)
 def test_coordinates_keep_the_rules_of_the_manual(case: Case) -> None:
     """Source: PTX ISA 9.3, 5.5.3.1, 5.5.4.1, 5.5.5.1 and 9.7.9.26.5.1."""
     where = access(case)
@@ -147,94 +161,10 @@ def test_coordinates_keep_the_rules_of_the_manual(case: Case) -> None:
         assert 0 <= offset < {3: 1 << 16, 4: 1 << 8, 5: 1 << 5}[len(where.dims)]
 
 
-# --- a slow reference, by what the manual says of each mode -----------------------------------------------------------
+# --- oracles against a slow and independent reference -----------------------------------------------------------------
 
 
-def tile(where: Access) -> list[tuple[int, ...]]:
-    steps = where.steps or (1,) * len(where.dims)
-    counts = [-(-box // step) for box, step in zip(where.box, steps, strict=True)]
-    found = []
-    for backwards in itertools.product(*(range(count) for count in reversed(counts))):
-        taken = reversed(backwards)
-        found.append(tuple(c + i * s for c, i, s in zip(where.corner, taken, steps, strict=True)))
-    return found
-
-
-def columns(where: Access) -> list[tuple[int, ...]]:
-    """Return the pixels as the sequence of all bounding boxes' pixels, from the first one on, by their sorted order."""
-    spatial = len(where.lower)
-    steps = (where.steps or (1,) * len(where.dims))[1:]
-    boxes = [
-        range(lower, dim + upper, step)
-        for lower, upper, dim, step in zip(where.lower, where.upper, where.dims[1:], steps, strict=False)
-    ]
-    images = range(where.corner[-1], where.dims[-1] + 2000)
-    count = 128 if where.mode == "im2col_w128" else where.box[1]
-    first = tuple(reversed(where.corner[1:]))
-    pixels: list[tuple[int, ...]] = []
-    if where.mode != "im2col":  # the first pixel may lie left of the box, and H and D stay
-        for image in images:
-            before = range(where.corner[1], where.lower[0]) if image == where.corner[-1] else ()
-            line = [w for w in (*before, *boxes[0]) if image > where.corner[-1] or w >= where.corner[1]]
-            pixels += [(image, *reversed(where.corner[2:-1]), w) for w in line]
-            if len(pixels) >= count:
-                break
-    else:
-        every = (
-            (image, *rest)
-            for image in images
-            for rest in itertools.product(*(boxes[i] for i in reversed(range(spatial))))
-        )
-        pixels = list(itertools.islice((pixel for pixel in every if pixel >= first), count))
-    moved = where.offsets if where.mode == "im2col" else where.offsets[1:]
-    shift = (*moved, *(0 for _ in range(len(where.dims) - 1 - len(moved))))
-    return [
-        (where.corner[0] + channel, *(p + s for p, s in zip(reversed(pixel), shift, strict=True)))
-        for pixel in pixels[:count]
-        for channel in range(where.box[0])
-    ]
-
-
-def fours(where: Access) -> list[tuple[int, ...]]:
-    return [(where.corner[0] + i, row) for row in where.corner[1:] for i in range(where.box[0])]
-
-
-def reference(where: Access) -> list[tuple[int, int | None]]:
-    """Return, by element, its byte in shared memory and its byte in the tensor's buffer, None outside the tensor."""
-    at = {"tile": tile, "four": fours}.get(where.mode, columns)(where)
-    found = []
-    for number, index in enumerate(at):
-        inside = all(0 <= i < dim for i, dim in zip(index, where.dims, strict=True))
-        steps = (where.itemsize, *where.strides)
-        home = sum(i * step for i, step in zip(index, steps, strict=True)) if inside else None
-        before = 128 * where.line
-        found.append((place(before + number * where.itemsize, where.swizzle) - before, home))
-    return found
-
-
-# Which atom of a row of 128 bytes goes where, by row, as the manual draws it. Source: PTX ISA 9.3, 5.5.7.
-DRAWN = {
-    "none": (16, ("01234567",)),
-    "32B": (16, ("01234567", "10325476")),
-    "64B": (16, ("01234567", "10325476", "23016745", "32107654")),
-    "128B": (16, ("01234567", "10325476", "23016745", "32107654", "45670123", "54761032", "67452301", "76543210")),
-    "128B_atom_32B": (32, ("0123", "1032", "2301", "3210")),
-    "128B_atom_32B_flip_8B": (32, ("0123", "1032", "2301", "3210")),
-    "128B_atom_64B": (64, ("01", "10")),
-}
-
-
-def place(offset: int, swizzle: str) -> int:
-    size, rows = DRAWN[swizzle]
-    row, within = divmod(offset, 128)
-    atom = rows[row % len(rows)].index(str(within // size))
-    inner = within % size
-    if swizzle.endswith("flip_8B") and row % 2:
-        inner ^= 8
-    return row * 128 + atom * size + inner
-
-
-@pytest.mark.parametrize("case", [c for c in COPIES if c.probe.template == "tma_load.ptx.j2"], ids=lambda c: c.id)
+@each([c for c in COPIES if c.probe.template == "tma_load.ptx.j2"])
 def test_load_oracle_agrees_with_the_slow_reference(case: Case) -> None:
     where, out = access(case), kernels.expected(case)
     source = [int(code) for code in verify.inputs(case)["src"]]
@@ -250,7 +180,7 @@ def test_load_oracle_agrees_with_the_slow_reference(case: Case) -> None:
     assert out["status"].tolist() == [0x600D0001] * ctas
 
 
-@pytest.mark.parametrize("case", [c for c in COPIES if "store" in c.id or "scatter" in c.id], ids=lambda c: c.id)
+@each([c for c in COPIES if "store" in c.id or "scatter" in c.id])
 def test_store_oracle_agrees_with_the_slow_reference(case: Case) -> None:
     where, arrays = access(case), verify.inputs(case)
     want = arrays["out"].copy()
@@ -263,8 +193,7 @@ def test_store_oracle_agrees_with_the_slow_reference(case: Case) -> None:
 def applied(op: str, kind: str, old: int, new: int) -> int:
     """Return a reduction of two codes of an integer type in Python's integers."""
     bits = int(kind[1:])
-    value = (lambda code: code - (code >> bits - 1 << bits)) if kind[0] == "s" else (lambda code: code)
-    a, b = value(old), value(new)
+    a, b = ((code - (code >> bits - 1 << bits)) if kind[0] == "s" else code for code in (old, new))
     result = {
         "add": a + b,
         "min": min(a, b),
@@ -278,7 +207,7 @@ def applied(op: str, kind: str, old: int, new: int) -> int:
     return result % (1 << bits)
 
 
-@pytest.mark.parametrize("case", [c for c in COPIES if c.family == "tma_reduce"], ids=lambda c: c.id)
+@each([c for c in COPIES if c.family == "tma_reduce"])
 def test_reduction_oracle_agrees_with_the_slow_reference(case: Case) -> None:
     where, arrays = access(case), verify.inputs(case)
     want = arrays["out"].copy()
@@ -354,7 +283,7 @@ def test_corners_in_the_order_d_h_w_would_be_seen() -> None:
         assert not np.array_equal(tma_access.loaded(wrong, flat), tma_access.loaded(right, flat))
 
 
-@pytest.mark.parametrize("case", [c for c in COPIES if c.params.get("swizzle", "none") != "none"], ids=lambda c: c.id)
+@each([c for c in COPIES if c.params.get("swizzle", "none") != "none"])
 def test_another_swizzle_would_be_seen(case: Case) -> None:
     where = access(case)
     flat = tma_access.codes(where.fmt, where.storage)
@@ -369,7 +298,7 @@ def image(where: Access, flat: np.ndarray) -> np.ndarray:
     return tma_access.loaded(where, flat)
 
 
-@pytest.mark.parametrize("case", [c for c in COPIES if access(c).steps], ids=lambda c: c.id)
+@each([c for c in COPIES if access(c).steps])
 def test_a_lost_stride_would_be_seen(case: Case) -> None:
     where = access(case)
     if set(where.steps) > {1}:
@@ -388,18 +317,19 @@ def test_codes_are_distinct_even_and_bounded() -> None:
 
 
 def test_the_manuals_example_of_im2col() -> None:
-    """PTX ISA 9.3, 5.5.4.1, example 1: boxes from -1 to one before the last pixel, from (7, 4) of image 7 on."""
+    """PTX ISA 9.3, 5.5.4.1, example 1, whose lists run from N: boxes of 14 by 9 from -1 on, begun in the last row."""
     where = Access(
         "f16",
-        (64, 9, 14, 64),
-        (128, 1152, 16128),
+        (64, 14, 9, 64),
+        (128, 1792, 16128),
         (8, 64),
-        (0, 7, 4, 7),
+        (0, 4, 7, 7),
         mode="im2col",
         lower=(-1, -1),
         upper=(-1, -1),
         offsets=(0, 0),
     )
     pixels = [tuple(row[1:]) for row in tma_access.coordinates(where)[::8].tolist()]
-    assert pixels[:3] == [(7, 4, 7), (-1, 5, 7), (0, 5, 7)]
-    assert pixels[-1] == (7, 11, 7)
+    assert pixels[:9] == [(w, 7, 7) for w in range(4, 13)]
+    assert pixels[9:24] == [*((w, -1, 8) for w in range(-1, 13)), (-1, 0, 8)]
+    assert len(pixels) == 64
