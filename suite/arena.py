@@ -173,6 +173,9 @@ def _argument(operand: Operand, places: Mapping[str, Place]) -> tuple[str, Any]:
         swizzle=operand.swizzle,
         interleave=operand.interleave,
         fill=operand.fill,
+        mode=operand.mode,
+        lower=operand.lower,
+        upper=operand.upper,
     )
     return ("tensormap", spec)
 

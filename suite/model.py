@@ -112,7 +112,11 @@ class Realization:
 
 @dataclass(frozen=True)
 class TensorMapSpec:
-    """What the host must encode for one tensor map: format, geometry and modes; `buffer` is an offset in the arena."""
+    """What the host must encode for one tensor map: format, geometry and modes; `buffer` is an offset in the arena.
+
+    `mode` is `tile`, `im2col`, `im2col_w` or `im2col_w128`. In all but the first, `box` is (channels per pixel, pixels
+    per column), and `lower` and `upper` are the corners of the bounding box, in pixels, W before H before D.
+    """
 
     fmt: str
     buffer: int
@@ -123,6 +127,9 @@ class TensorMapSpec:
     swizzle: str
     interleave: str
     fill: str
+    mode: str = "tile"
+    lower: tuple[int, ...] = ()
+    upper: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

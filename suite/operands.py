@@ -192,7 +192,8 @@ class TensorMap(Operand):
     """A 128-byte tensor map passed by value as a `__grid_constant__` parameter, encoded on the host.
 
     `over` names the buffer operand it describes (which is a parameter too). Dimensions and box are in elements, fastest
-    first; `strides` in bytes, of all dimensions but the fastest. Source: CUDA driver API, cuTensorMapEncodeTiled.
+    first; `strides` in bytes, of all dimensions but the fastest. `mode`, `lower` and `upper` are those of
+    `suite.model.TensorMapSpec`. Source: CUDA driver API, cuTensorMapEncodeTiled, …Im2col and …Im2colWide.
     """
 
     over: str = ""
@@ -203,6 +204,9 @@ class TensorMap(Operand):
     swizzle: str = "none"
     interleave: str = "none"
     fill: str = "zero"
+    mode: str = "tile"
+    lower: tuple[int, ...] = ()
+    upper: tuple[int, ...] = ()
 
     @property
     def nbytes(self) -> int:

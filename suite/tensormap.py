@@ -53,7 +53,7 @@ _SWIZZLES = {
 }
 _INTERLEAVES = {"none": "NONE", "16B": "16B", "32B": "32B"}
 _FILLS = {"zero": "NONE", "nan": "NAN_REQUEST_ZERO_FMA"}
-
+_WIDE = {"im2col_w": "W", "im2col_w128": "W128"}
 
 _NO_STRIDES = (16,)  # of one dimension there are none, and the driver refuses a null pointer all the same
 
@@ -64,24 +64,58 @@ def encode(spec: TensorMapSpec, address: int) -> bytes:
     Raises `Refusal` of stage `encode` where the driver refuses it, `ValueError` for a spec that names no known mode or
     whose lists are not of one rank: the driver would read past their ends.
     """
-    rank = len(spec.dims)
-    if {len(spec.strides) + 1, len(spec.box), len(spec.element_strides)} != {rank}:
-        raise ValueError(f"a tensor map's dims, strides, box and element strides are not of one rank: {spec}")
-    answer = driver.cuTensorMapEncodeTiled(
+    _require_one_rank(spec)
+    answer = {"tile": _tiled, "im2col": _im2col}.get(spec.mode, _wide)(spec, _tensor(spec, address))
+    encoded = attempt(answer, "encode", f"encoding {spec}")  # named, or it would be gone before its bytes are read
+    return ctypes.string_at(encoded.getPtr(), NBYTES)
+
+
+def _tensor(spec: TensorMapSpec, address: int) -> tuple[Any, ...]:
+    return (
         _member("CUtensorMapDataType", "DATA_TYPE", _DATA_TYPES, spec.fmt),
-        rank,
+        len(spec.dims),
         address,
         [driver.cuuint64_t(size) for size in spec.dims],
         [driver.cuuint64_t(stride) for stride in spec.strides or _NO_STRIDES],
-        [driver.cuuint32_t(size) for size in spec.box],
-        [driver.cuuint32_t(stride) for stride in spec.element_strides],
-        _member("CUtensorMapInterleave", "INTERLEAVE", _INTERLEAVES, spec.interleave),
+    )
+
+
+def _tiled(spec: TensorMapSpec, tensor: tuple[Any, ...]) -> Any:
+    box = [driver.cuuint32_t(size) for size in spec.box]
+    return driver.cuTensorMapEncodeTiled(*tensor, box, *_layout(spec), *_modes(spec))
+
+
+def _im2col(spec: TensorMapSpec, tensor: tuple[Any, ...]) -> Any:
+    corners = (list(spec.lower), list(spec.upper))
+    return driver.cuTensorMapEncodeIm2col(*tensor, *corners, *spec.box, *_layout(spec), *_modes(spec))
+
+
+def _wide(spec: TensorMapSpec, tensor: tuple[Any, ...]) -> Any:
+    mode = _member("CUtensorMapIm2ColWideMode", "IM2COL_WIDE_MODE", _WIDE, spec.mode)
+    corners = (spec.lower[0], spec.upper[0])
+    return driver.cuTensorMapEncodeIm2colWide(*tensor, *corners, *spec.box, *_layout(spec), mode, *_modes(spec))
+
+
+def _layout(spec: TensorMapSpec) -> tuple[Any, ...]:
+    steps = [driver.cuuint32_t(stride) for stride in spec.element_strides]
+    return (steps, _member("CUtensorMapInterleave", "INTERLEAVE", _INTERLEAVES, spec.interleave))
+
+
+def _modes(spec: TensorMapSpec) -> tuple[Any, ...]:
+    return (
         _member("CUtensorMapSwizzle", "SWIZZLE", _SWIZZLES, spec.swizzle),
         driver.CUtensorMapL2promotion.CU_TENSOR_MAP_L2_PROMOTION_NONE,
         _member("CUtensorMapFloatOOBfill", "FLOAT_OOB_FILL", _FILLS, spec.fill),
     )
-    encoded = attempt(answer, "encode", f"encoding {spec}")  # named, or it would be gone before its bytes are read
-    return ctypes.string_at(encoded.getPtr(), NBYTES)
+
+
+def _require_one_rank(spec: TensorMapSpec) -> None:
+    rank = len(spec.dims)
+    corners = {"tile": 0, "im2col": rank - 2}.get(spec.mode, 1)
+    if {len(spec.strides) + 1, len(spec.element_strides)} != {rank}:
+        raise ValueError(f"a tensor map's dims, strides and element strides are not of one rank: {spec}")
+    if len(spec.box) != (rank if spec.mode == "tile" else 2) or {len(spec.lower), len(spec.upper)} != {corners}:
+        raise ValueError(f"a tensor map's box or corners are not of one rank with its dims: {spec}")
 
 
 def _member(enum: str, prefix: str, table: dict[str, str], word: str) -> Any:

@@ -6,7 +6,9 @@ their axes run the other way. Offsets, strides and sizes are in bytes.
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -19,9 +21,18 @@ Extent = tuple[int, ...]
 
 DONE = 0x600D0001  # the status word of a CTA whose wait ended as it should; ptx/tma_harness.ptx.j2 writes it
 
-# Bits of a byte offset that are XORed, shifted right by 3, into the number of its 16-byte chunk.
-# Source: PTX ISA 9.3, 5.5.7: the row of 128 bytes, modulo 2, 4 or 8, flips the chunk within it.
-SWIZZLE_BITS = {"none": 0x000, "32B": 0x080, "64B": 0x180, "128B": 0x380}
+# Bits of a byte offset, and how far each pattern of them is shifted right to be XORed into the offset: the row of 128
+# bytes, modulo 2, 4 or 8, flips the atom of 16, 32 or 64 bytes within it, and every other row two halves of 8 bytes.
+# Source: PTX ISA 9.3, 5.5.7.
+SWIZZLE_BITS: dict[str, tuple[tuple[int, int], ...]] = {
+    "none": (),
+    "32B": ((0x080, 3),),
+    "64B": ((0x180, 3),),
+    "128B": ((0x380, 3),),
+    "128B_atom_32B": ((0x180, 2),),
+    "128B_atom_32B_flip_8B": ((0x180, 2), (0x080, 4)),
+    "128B_atom_64B": ((0x080, 1),),
+}
 
 SPAN = {"32B": 32, "64B": 64, "128B": 128}  # bytes of a swizzled box's fastest dimension. Source: the same
 
@@ -127,7 +138,8 @@ def store_box(destination: Array, corner: Extent, values: Array) -> None:
 
 def swizzle_offset(offset: int | NDArray[np.int64], mode: str) -> int | NDArray[np.int64]:
     """Return where the byte at `offset` of the box lies in shared memory, from a boundary of 1024 bytes on."""
-    return offset ^ ((offset & SWIZZLE_BITS[mode]) >> 3)
+    flip = functools.reduce(operator.xor, ((offset & bits) >> shift for bits, shift in SWIZZLE_BITS[mode]), offset * 0)
+    return offset ^ flip
 
 
 def swizzled(image: NDArray[np.uint8], mode: str) -> NDArray[np.uint8]:

@@ -18,7 +18,11 @@ SUCCESS = driver.CUresult.CUDA_SUCCESS
 
 
 def changed(**fields: Any) -> TensorMapSpec:
-    return dataclasses.replace(SPEC, **fields)
+    return altered(SPEC, fields)
+
+
+def altered(spec: TensorMapSpec, fields: dict[str, Any]) -> TensorMapSpec:
+    return dataclasses.replace(spec, **fields)
 
 
 @pytest.fixture
@@ -81,3 +85,74 @@ def test_what_the_driver_refuses_is_a_refusal_to_encode(monkeypatch: pytest.Monk
         tensormap.encode(SPEC, 0)
     assert (caught.value.code, caught.value.stage) == ("CUDA_ERROR_INVALID_VALUE", "encode")
     assert "box=(16, 8)" in caught.value.detail
+
+
+# --- im2col -----------------------------------------------------------------------------------------------------------
+
+IMAGES = TensorMapSpec(
+    "f16",
+    4096,
+    (48, 9, 7, 4),
+    (112, 1024, 7184),
+    (16, 40),
+    (1, 2, 3, 1),
+    "none",
+    "none",
+    "nan",
+    "im2col",
+    (-1, -2),
+    (1, 2),
+)
+WIDE = dataclasses.replace(IMAGES, mode="im2col_w", lower=(-1,), upper=(-3,), swizzle="64B")
+
+
+def recorded(monkeypatch: pytest.MonkeyPatch, name: str) -> list[tuple[Any, ...]]:
+    calls: list[tuple[Any, ...]] = []
+
+    def encode(*arguments: Any) -> tuple[Any, ...]:
+        calls.append(arguments)
+        return (SUCCESS, driver.CUtensorMap())
+
+    monkeypatch.setattr(driver, name, encode)
+    return calls
+
+
+def test_an_im2col_spec_becomes_the_call_it_means(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = recorded(monkeypatch, "cuTensorMapEncodeIm2col")
+    assert len(tensormap.encode(IMAGES, 0x7000)) == 128
+    ((_, rank, address, dims, strides, lower, upper, channels, pixels, steps, _, _, _, fill),) = asked
+    assert (rank, address, lower, upper, channels, pixels) == (4, 0x7000, [-1, -2], [1, 2], 16, 40)
+    assert [[int(x) for x in values] for values in (dims, strides, steps)] == [
+        [48, 9, 7, 4],
+        [112, 1024, 7184],
+        [1, 2, 3, 1],
+    ]
+    assert fill == driver.CUtensorMapFloatOOBfill.CU_TENSOR_MAP_FLOAT_OOB_FILL_NAN_REQUEST_ZERO_FMA
+
+
+@pytest.mark.parametrize(("mode", "member"), [("im2col_w", "W"), ("im2col_w128", "W128")])
+def test_a_wide_im2col_spec_becomes_the_call_it_means(monkeypatch: pytest.MonkeyPatch, mode: str, member: str) -> None:
+    asked = recorded(monkeypatch, "cuTensorMapEncodeIm2colWide")
+    tensormap.encode(dataclasses.replace(WIDE, mode=mode), 0x7000)
+    ((_, rank, _, _, _, lower, upper, channels, pixels, _, _, wide, swizzle, _, _),) = asked
+    assert (rank, lower, upper, channels, pixels) == (4, -1, -3, 16, 40)
+    assert wide == getattr(driver.CUtensorMapIm2ColWideMode, f"CU_TENSOR_MAP_IM2COL_WIDE_MODE_{member}")
+    assert swizzle == driver.CUtensorMapSwizzle.CU_TENSOR_MAP_SWIZZLE_64B
+
+
+@pytest.mark.parametrize("spec", [IMAGES, WIDE])
+@pytest.mark.parametrize("field", ["lower", "upper", "box", "strides"])
+def test_corners_of_another_rank_never_reach_the_driver(spec: TensorMapSpec, field: str) -> None:
+    with pytest.raises(ValueError, match="of one rank"):
+        tensormap.encode(altered(spec, {field: (1, 1, 1, 1)}), 0)
+    with pytest.raises(ValueError, match="'im2col_x'"):
+        tensormap.encode(dataclasses.replace(WIDE, mode="im2col_x"), 0)
+
+
+def test_every_im2col_call_is_one_that_the_bindings_take() -> None:
+    """The bindings convert every argument before they look for the driver, which may be missing here."""
+    for spec in (SPEC, IMAGES, WIDE):
+        try:
+            tensormap.encode(spec, 0x7000)
+        except (Refusal, RuntimeError):
+            continue

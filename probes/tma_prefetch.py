@@ -1,0 +1,105 @@
+"""cp.async.bulk.prefetch.tensor: a hint, which no memory shows; the kernel around it loads the same box.
+
+PTX ISA 9.3, 9.7.9.26.5.4.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from suite import Buffer, Claim, Launch, Operand, Probe, product, since, tma_access, tma_claims, tma_kernels
+from suite.probe import Arrays, Params
+from suite.tma_access import Access
+from suite.tma_oracle import GEOMETRY, padded_strides
+
+# The bounding box of the images is the image, and the first pixel that of rank; C, W, H, D and N.
+IMAGES = {3: (48, 13, 5), 4: (48, 9, 7, 4), 5: (48, 5, 4, 3, 3)}
+WAYS = {"im2col::w": "im2col_w", "im2col::w::128": "im2col_w128"}
+
+
+def _access(params: Params) -> Access:
+    mode, dim = params["mode"], params.get("dim", 2)
+    tiled = "im2col" not in mode
+    dims = GEOMETRY[dim][0] if tiled else IMAGES[dim]
+    strides = padded_strides("b16", dims)
+    if tiled:
+        box, corner = GEOMETRY[dim][1:]
+        four = mode == "tile::gather4"
+        rows = (corner[0], 5, 17, 2, 11) if four else corner
+        return Access("f16", dims, strides, (box[0], 1) if four else box, rows, mode="four" if four else "tile")
+    wide = mode in WAYS
+    pixels = dim - 2
+    corners = (0,) * (1 if wide else pixels)
+    return Access(
+        fmt="f16",
+        dims=dims,
+        strides=strides,
+        box=(32, 24),
+        corner=(0,) * dim,
+        mode=WAYS.get(mode, "im2col"),
+        lower=corners,
+        upper=corners,
+        offsets=(0, 0) if wide else (0,) * pixels,
+        swizzle="64B" if wide else "none",
+    )
+
+
+def _operands(params: Params) -> tuple[Operand, ...]:
+    where = _access(params)
+    return (
+        Buffer("out", "out", "b16", (where.storage,)),
+        tma_kernels.source(where, "src", "in"),
+        *tma_kernels.map_operands(where, "src"),
+    )
+
+
+def _inputs(params: Params, rng: np.random.Generator) -> Arrays:
+    where = _access(params)
+    return {"src": tma_access.codes("f16", where.storage), **tma_kernels.map_inputs(where)}
+
+
+def _claim(params: Params) -> Claim:
+    if params["mode"] in ("tile::gather4", *WAYS):
+        return tma_claims.datacenter(tma_claims.PREFETCH)
+    return since("sm_90", ptx="8.0", section=tma_claims.PREFETCH)
+
+
+def _native(params: Params) -> tuple[str, ...]:
+    return (tma_kernels.sass("UTMAPF.L2", _access(params)),)
+
+
+def _fields(params: Params) -> Params:
+    where = _access(params)
+    mode = params["mode"]
+    return {
+        **tma_kernels.fields(where, params),
+        "mode_": "" if mode == "none" else f".{mode}",
+        "words": where.storage // 2,
+    }
+
+
+def _prefetch(form: str, table: tuple[Params, ...]) -> Probe:
+    return Probe(
+        form=form,
+        opcode="cp.async.bulk.prefetch.tensor.{dim}d.L2.global{mode_}{hint_}",
+        arguments="[%map, {coordinates}]{info_}{policy_}",
+        rows=table,
+        claim=_claim,
+        template="tma_prefetch.ptx.j2",
+        native=_native,
+        operands=_operands,
+        inputs=_inputs,
+        oracle=lambda params, arrays: {"out": arrays["src"]},
+        launch=lambda params: Launch(block=(tma_kernels.THREADS, 1, 1)),
+        fields=_fields,
+        observed="sass",
+    )
+
+
+HINTS = ("none", "evict_last")
+PROBES = (
+    _prefetch("tile", product(mode=("none", "tile"), dim=tuple(GEOMETRY), hint=HINTS)),
+    _prefetch("gather", product(mode=("tile::gather4",), hint=HINTS)),
+    _prefetch("im2col", product(mode=("im2col",), dim=tuple(IMAGES), hint=HINTS)),
+    _prefetch("wide", product(mode=tuple(WAYS), dim=tuple(IMAGES), hint=HINTS)),
+)
