@@ -28,7 +28,7 @@ def assembled(case_id: str, cubin: bytes = b".entry a()") -> Assembled:
     kernel = Kernel(f"k{IDS.index(case_id)}", "")
     means = Realization("native", {"HMMA.16816.F32": 1})
     source = Source(case_id, kernel, kernel, kernel)
-    return Assembled(catalogue.find(case_id), source, "assembled", (), means, cubin)
+    return Assembled(catalogue.find(case_id), source, "assembled", (), means, None, cubin)
 
 
 @pytest.mark.parametrize("processes", [0, 2])
