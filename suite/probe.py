@@ -40,8 +40,8 @@ class Probe:
     `inputs` and `oracle` are functions of a case's parameters; `native` names the SASS opcodes that realize the
     instruction, as patterns of `suite.opcodes`. `observed` says how the effect is seen: `memory`, or `sass` or `launch`
     where no memory shows it. `unlaunched` is the reason why no kernel of this probe is launched.
-    `numeric` says how a matrix product is fed with codes of which a rounding shows, beside the inputs of which none does;
-    None for the cases that take more than A, B, C and scales.
+    `numeric` says how a matrix product is fed with codes of which a rounding shows, beside the inputs of which none
+    does; None for the cases that take more than A, B, C and scales.
     """
 
     form: str
