@@ -39,8 +39,9 @@ class Probe:
     instruction, spelled once. `rows` are the bound parameters of each case. `claim`, `operands`, `launch`, `fields`,
     `inputs` and `oracle` are functions of a case's parameters; `native` names the SASS opcodes that realize the
     instruction, as patterns of `suite.opcodes`. `observed` says how the effect is seen: `memory`, or `sass` or `launch`
-    where no memory shows it. `unlaunched` is the reason why no kernel of this probe is launched. `numeric` says how a
-    matrix product is fed with codes of which a rounding shows, beside the inputs of which none does.
+    where no memory shows it. `unlaunched` is the reason why no kernel of this probe is launched.
+    `numeric` says how a matrix product is fed with codes of which a rounding shows, beside the inputs of which none
+    does; None for the cases that take more than A, B, C and scales.
     """
 
     form: str
@@ -57,7 +58,7 @@ class Probe:
     fields: Callable[[Params], Params] = lambda params: {}
     observed: str = "memory"
     unlaunched: str = ""
-    numeric: Callable[[Params], Numeric] | None = None
+    numeric: Callable[[Params], Numeric | None] | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from functools import cache, partial
 from typing import Any
 
 from suite.claims import Claim
+from suite.numerics import cases
+from suite.numerics.operation import Numeric
 from suite.operands import Operand
 from suite.probe import Launch, Params, Probe
 from suite.tcgen05_forms import SCALED, Form
@@ -153,6 +155,14 @@ def native(variant: str, params: Params) -> tuple[str, ...]:
     return (NATIVE[params["kind"]] + pair + (".WS" if ".ws" in variant else ""),)
 
 
+def _numeric(variant: str, params: Params) -> Numeric | None:
+    """Return how a dense product is fed with any codes; None where masks, shifts or a scaled D take part."""
+    form = form_of(variant, params)
+    more = [params.get(name, "none") for name in ("lanes", "mask", "scale_d", "ashift")]
+    plain = not (form.sparse or form.ws or form.kind == "ti16") and set(more) <= {"none", "no"}
+    return cases.tcgen05_form(form) if plain else None
+
+
 def probe(form: str, variant: str, rows: tuple[Params, ...], claim: Callable[[Params], Claim], **rest: Any) -> Probe:
     """Return a probe of one form of tcgen05.mma."""
     return Probe(
@@ -171,6 +181,7 @@ def probe(form: str, variant: str, rows: tuple[Params, ...], claim: Callable[[Pa
             "oracle": lambda params, arrays: oracle(form_of(variant, params), arrays, _scale_d(params)),
             "launch": lambda params: Launch((params["cta_group"] * TRIALS, 1, 1), THREADS, (params["cta_group"], 1, 1)),
             "fields": partial(fields, variant),
+            "numeric": None if {"inputs", "oracle", "fields"} & rest.keys() else partial(_numeric, variant),
             **rest,
         }
     )

@@ -264,3 +264,23 @@ def test_a_nan_told_by_ignored_bits_is_named() -> None:
 def test_the_order_of_plain_additions_is_recognised(late: bool, pairs: bool) -> None:
     verdict = launched(QUAD).numeric.judge(made_by(QUAD, Sequential(late, pairs)))
     assert (verdict.word, verdict.model) == ("exact-other", Sequential(late, pairs).name)
+
+
+@pytest.mark.parametrize("word", ["tcgen05_scaled.mma", "tcgen05_scaled.negate", "tcgen05.mma", "tcgen05_mma.types"])
+def test_tcgen05_has_rounds_with_and_without_scales(word: str) -> None:
+    case = next(case for case in catalogue.expand() if case.id.startswith(f"{word}:"))
+    target = targets.parse("sm_100a")
+    numeric = build(case, target, {case.native[0]: 1})
+    assert numeric is not None
+    assert numeric.choice is not None
+    expected = numeric.expected()
+    assert expected is not None
+    _, job = prepare(case, "module", "kernel", target, {case.native[0]: 1}).jobs
+    assert hashlib.sha256(left(numeric, job, 0, expected)).digest() == job.expected
+    assert numeric.judge(expected).word == "exact"
+
+
+def test_what_takes_masks_or_a_table_has_no_round() -> None:
+    for start in ("tcgen05_next.lut:", "tcgen05_mma.lanes:", "tcgen05_mma.ashift:", "tcgen05_sparse."):
+        case = next(case for case in catalogue.expand() if case.id.startswith(start))
+        assert build(case, targets.parse("sm_100a"), {"UTCQMMA": 1}) is None, start

@@ -11,6 +11,7 @@ from suite import tcgen05_mma as tcgen05_products
 from suite.formats import FORMATS
 from suite.numerics.operation import Arrays, Numeric, Operation
 from suite.probe import Params
+from suite.tcgen05_forms import Form
 from suite.wgmma import granularity
 
 QUAD = 4  # products of one mma.m8n8k4.f16, and K of each
@@ -88,21 +89,22 @@ def warpgroup(case: wgmma_mma.Product) -> Numeric:
         e = wgmma_mma.random_positions(case, rng, trials)
         return {"e": e, "at": np.arange(case.kept) // kept * of + e}
 
-    return Numeric(op, arrange, positions if case.sparse else None, _seen(case))
+    return Numeric(
+        op, arrange, positions if case.sparse else None, _seen(case.a, case.b, case.negate.replace("none", ""))
+    )
 
 
-def _seen(case: wgmma_mma.Product) -> Callable[[Arrays], Arrays]:
+def _seen(a: str, b: str, negated: str) -> Callable[[Arrays], Arrays]:
     """Return the function that turns the signs of A and B as imm-scale-a and -b do, and sets the bits that are ignored.
 
-    The kernel's operands set those (the low 13 of tf32) themselves.
+    `a` and `b` are their formats. The kernel's operands set those (the low 13 of tf32) themselves.
     """
-    ignored = {side: np.uint64((1 << FORMATS[fmt].padding) - 1) for side, fmt in (("a", case.a), ("b", case.b))}
-    signs = {side: np.uint64(1 << (FORMATS[fmt].bits - 1)) for side, fmt in (("a", case.a), ("b", case.b))}
-    turned = [side for side in "ab" if case.negate in (side, "ab")]
+    ignored = {side: np.uint64((1 << FORMATS[fmt].padding) - 1) for side, fmt in (("a", a), ("b", b))}
+    signs = {side: np.uint64(1 << (FORMATS[fmt].bits - 1)) for side, fmt in (("a", a), ("b", b))}
 
     def seen(arrays: Arrays) -> Arrays:
         whole = {side: arrays[side] | ignored[side] for side in "ab"}
-        return {**arrays, **whole, **{side: whole[side] ^ signs[side] for side in turned}}
+        return {**arrays, **whole, **{side: whole[side] ^ signs[side] for side in negated}}
 
     return seen
 
@@ -117,3 +119,16 @@ def tcgen05(case: tcgen05_products.Product) -> Numeric:
         return {**arrays, "b": arrays["b"].swapaxes(1, 2), "flags": flags}
 
     return Numeric(op, arrange)
+
+
+def tcgen05_form(form: Form) -> Numeric:
+    """Return that of any dense tcgen05.mma without masks, with scales or without."""
+    d, a, b = form.types
+    blocks = form.blocks if form.scale else 0
+    op = Operation(a, b, d, d, form.m, form.n, form.k, scale=form.scale, blocks=blocks, satfinite=form.saturate)
+
+    def arrange(arrays: Arrays) -> Arrays:
+        flags = np.ones(arrays["c"].shape[0], dtype=np.uint64)
+        return {**arrays, "b": arrays["b"].swapaxes(1, 2), "flags": flags}
+
+    return Numeric(op, arrange, seen=_seen(a, b, form.negate))

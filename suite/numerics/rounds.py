@@ -91,9 +91,9 @@ def build(case: Case, target: Target, opcodes: Mapping[str, int]) -> Round | Non
 
     Integers and f64 without a model have none: there is nothing to hold them against but what the first round did.
     """
-    if case.probe.numeric is None:
+    numeric = case.probe.numeric(case.params) if case.probe.numeric else None
+    if numeric is None:
         return None
-    numeric = case.probe.numeric(case.params)
     op = numeric.operation
     choice = choose(target, opcodes, op)
     if choice is None and op.kind != "float":
