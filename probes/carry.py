@@ -27,7 +27,7 @@ def stated(params: Params) -> Claim:
 
 # A carry is a predicate of the adders, which on sm_107 and later take 64 bits; before, and for products, several
 # instructions do it. Source: nvdisasm 13.5.37 of the armed kernels for sm_75, 90a, 107a and 121a.
-ADDERS = ("IADD3", "IADD", "IADD3.X", "IADD.X", "IMAD.X", "IMAD.IADD")
+ADDERS = ("IADD3", "IADD", "IADD3.X", "IADD.X", "IMAD.X", "IMAD.IADD", "VIADD")
 
 
 def sass(params: Params) -> tuple[str, ...]:

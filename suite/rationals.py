@@ -36,11 +36,11 @@ def rounded(fmt: str, exact: Fraction, direction: str) -> float:
     unit = Fraction(2) ** exponent
     whole, rest = divmod(magnitude, unit)
     whole += _up(direction, exact < 0, rest / unit, whole % 2 == 1)
-    limit = Fraction(2) ** (facts.bias + 1)
-    if whole * unit >= limit:
+    sign = 1 if exact > 0 else -1
+    if whole * unit >= Fraction(2) ** (facts.bias + 1):
         inward = direction in ("rz", "rm" if exact > 0 else "rp")
-        return math.copysign(_largest(fmt) if inward else math.inf, exact)
-    return math.copysign(float(whole * unit), exact)
+        return sign * (_largest(fmt) if inward else math.inf)
+    return math.copysign(float(whole * unit), sign)
 
 
 def _exponent(magnitude: Fraction) -> int:
