@@ -41,6 +41,6 @@ VECTORS = tuple(dict(type=f"b{bits}", count=count) for bits, count in PARTS)
 
 PROBES = (
     probe("scalar", "d0, a0", SCALAR, product(type=TYPES, way=("copy",), count=(1,))),
-    probe("pack", "%whole, {{{listed}}}", VECTOR, tuple({**row, "way": "pack"} for row in VECTORS)),
-    probe("unpack", "{{{listed}}}, %whole", VECTOR, tuple({**row, "way": "unpack"} for row in VECTORS)),
+    probe("pack", "d, {{{listed}}}", VECTOR, tuple({**row, "way": "pack"} for row in VECTORS)),
+    probe("unpack", "{{{listed}}}, a", VECTOR, tuple({**row, "way": "unpack"} for row in VECTORS)),
 )
