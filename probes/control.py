@@ -257,7 +257,7 @@ PROBES = (
         "fabric_submit",
         "",
         since("sm_100", ptx="9.3", section=FABRIC),
-        NO_OPCODE,
+        ("UTMACMDFLUSH",),
         rows("opcode", ("fabric.submit",), ("fabric.submit.op_restrict::fetching",)),
         observed="launch",
     ),

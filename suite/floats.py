@@ -185,7 +185,7 @@ def special_codes(rng: np.random.Generator, fmt: str, shape: tuple[int, ...]) ->
     top = ((1 << facts.exponent) - 1) << facts.mantissa
     special = (0, 1, least - 1, least, ONES[fmt], top - 1, top, top | least >> 1)
     chosen = rng.choice(np.array(special, dtype=np.uint64), shape)
-    return chosen | (rng.integers(0, 2, shape, dtype=np.uint64) << np.uint64(sign))
+    return np.asarray(chosen | (rng.integers(0, 2, shape, dtype=np.uint64) << np.uint64(sign)))
 
 
 def _ordinary(rng: np.random.Generator, fmt: str, size: int) -> Codes:

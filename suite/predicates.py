@@ -25,12 +25,13 @@ _COMBINED: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 
 def operands(params: Params) -> tuple[Operand, ...]:
     """Return p and the predicates that it is made from; of lop3, d where it is told, and the words."""
+    outs, ins = ["p"], ["q"]
+    if params["op"] in _COMBINED:
+        ins = ["q", "r"]
     if params["op"] == "lop3":
-        outs, ins = ("p", "d") if params["result"] == "told" else ("p",), ("a", "b", "c", "q")
-    else:
-        outs, ins = ("p",), ("q", "r") if params["op"] in _COMBINED else ("q",)
-    roles = ((name, "out") for name in outs), ((name, "in") for name in ins)
-    return tuple(register(name, role, "b32", THREADS) for side in roles for name, role in side)
+        outs, ins = ["p", *(["d"] if params["result"] == "told" else [])], ["a", "b", "c", "q"]
+    roles = [*((name, "out") for name in outs), *((name, "in") for name in ins)]
+    return tuple(register(name, role, "b32", THREADS) for name, role in roles)
 
 
 def fields(params: Params) -> Params:

@@ -12,12 +12,10 @@ from suite import catalogue
 
 SOURCES = tomllib.loads((Path(__file__).parent / "data" / "instructions.toml").read_text())["source"]
 NEEDS_OBJECT = "it reads or writes through a texture, sampler or surface object, which no operand of ours is"
-NEEDS_ENDPOINT = "it needs a logical endpoint of a fabric, which the host must create"
 
 # What no case spells, and why.
 EXCEPTIONS = {
     **dict.fromkeys(("tex", "tld4", "txq", "istypep", "suld", "sust", "sured", "suq"), NEEDS_OBJECT),
-    **{f"fabric.try_{name}": NEEDS_ENDPOINT for name in ("get", "put", "red", "pullred")},
     "applypriority.async.bulk": "it is of PTX ISA 9.4, whose text is not what the claims are taken from",
 }
 
