@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from suite import Claim, Probe, approximate, elementwise, product, since
+from suite.opcodes import NONE
 from suite.probe import Params
 
 NO_YES = ("no", "yes")
@@ -33,7 +34,7 @@ def stated(params: Params) -> Claim:
 
 def sass(params: Params) -> tuple[str, ...]:
     """Return the special function's opcode, none of quotients."""
-    return (f"MUFU.{UNITS[params['op']]}",) if params["op"] in UNITS else ()
+    return (f"MUFU.{UNITS[params['op']]}",) if params["op"] in UNITS else NONE
 
 
 bounded = partial(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from suite import Claim, Probe, carry, elementwise, product, since
+from suite.opcodes import NONE
 from suite.probe import Params
 
 # Section, and PTX version of 32 and of 64 bits. Source: the notes of each section.
@@ -33,7 +34,7 @@ ADDERS = ("IADD3", "IADD", "IADD3.X", "IADD.X", "IMAD.X", "IMAD.IADD", "VIADD")
 def sass(params: Params) -> tuple[str, ...]:
     """Return the adders of the width."""
     if params["op"].startswith("mad"):
-        return ()
+        return NONE
     return ("IADD.64",) if params["type"].endswith("64") else ADDERS
 
 

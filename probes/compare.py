@@ -6,6 +6,7 @@ from functools import partial
 
 from suite import Claim, Probe, compare, elementwise, product, since
 from suite.compare import FLOATING, THREADS, comparisons
+from suite.opcodes import NONE
 from suite.probe import Params
 
 SET, SETP, SELP, SLCT = "9.7.6.1", "9.7.6.2", "9.7.6.3", "9.7.6.4"
@@ -59,7 +60,7 @@ def set_sass(params: Params) -> tuple[str, ...]:
     if params["type"] in INTEGERS and params["dtype"] in ("u32", "s32") and not params["type"].endswith("64"):
         return ("VISET.BM",)
     unit, one = SET_UNITS.get(params["type"]), ".BF" if params["dtype"] in compare.FLOATS else ""
-    return (unit + one + tokens(params),) if unit else ()
+    return (unit + one + tokens(params),) if unit else NONE
 
 
 def all_comparisons(types: tuple[str, ...], **columns: tuple[str, ...]) -> tuple[Params, ...]:
@@ -196,7 +197,7 @@ PROBES = (
         arguments="d, a, b, c",
         rows=product(type=WIDE, sign=("s32",), ftz=("no",)) + product(type=WIDE, sign=("f32",), ftz=NO_YES),
         claim=partial(wide, SLCT),
-        native=lambda params: (),
+        native=lambda params: NONE,
         fields=compare.select_fields,
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from suite import Claim, Probe, elementwise, floats, precise, product, since
+from suite.opcodes import NONE
 from suite.probe import Params
 
 NO_YES = ("no", "yes")
@@ -58,7 +59,7 @@ def sass(params: Params) -> tuple[str, ...]:
     rnd = params.get("rnd", "default")
     direction = "" if rnd in ("default", "rn") else f".{rnd.upper()}"
     tokens = "".join(token for name, token in TOKENS.items() if floats.is_on(params, name))
-    return tuple(unit + direction + tokens for unit in UNITS.get((params["op"], params["type"]), ()))
+    return tuple(unit + direction + tokens for unit in UNITS.get((params["op"], params["type"]), NONE))
 
 
 exact = partial(
@@ -179,7 +180,7 @@ PROBES = (
         opcode="rsqrt.approx.f64",
         rows=product(op=("rsqrt",), type=("f64",)),
         claim=lambda params: since("sm_13", ptx="1.4", section="9.7.3.16"),
-        native=lambda params: (),
+        native=lambda params: NONE,
         operands=lambda params: precise.operands({**params, "op": "rcp"}),
         unlaunched="the manual states no error for rsqrt.approx.f64",
     ),

@@ -23,7 +23,13 @@ def inputs(params: Params, rng: np.random.Generator) -> Arrays:
     return {"values": rng.permutation(2**20)[:THREADS].astype(np.uint32), "flags": flags}
 
 
-def probe(form: str, arguments: str, claim: Claim, native: tuple[str, ...], *forms: str, **extra: str) -> Probe:
+def probe(
+    form: str,
+    arguments: str,
+    claim: Claim,
+    native: tuple[str, ...],
+    *forms: str,
+) -> Probe:
     """Return a probe whose kernel goes where its `kind` says; `forms` are the opcodes."""
     return Probe(
         form=form,
@@ -42,7 +48,6 @@ def probe(form: str, arguments: str, claim: Claim, native: tuple[str, ...], *for
         oracle=oracle,
         launch=lambda params: Launch(block=(THREADS, 1, 1)),
         fields=lambda params: {"kind": form},
-        **extra,
     )
 
 

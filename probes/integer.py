@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from suite import Claim, Probe, elementwise, family, integers, product, since
+from suite.opcodes import NONE
 from suite.probe import Params
 
 NO_YES = ("no", "yes")
@@ -103,7 +104,7 @@ PRODUCTS = {"lo": "IMAD", "hi": "IMAD.HI", "wide": "IMAD.WIDE"}
 def sass(params: Params) -> tuple[str, ...]:
     """Return the units' opcodes with the case's types, .RELU and saturation."""
     kind, mode = params["type"], params.get("mode", "")
-    names = (PRODUCTS[mode],) if params["op"] in ("mul", "mad") else UNITS.get(params["op"], ())
+    names = (PRODUCTS[mode],) if params["op"] in ("mul", "mad") else UNITS.get(params["op"], NONE)
     tokens = ".RELU" if params.get("relu") == "yes" else ""
     tokens += ".ISAT" if params.get("sat") == "yes" else ""
     if kind in X2 + X4:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from suite import Buffer, Launch, Probe, rows, since
+from suite.opcodes import NONE
 from suite.probe import Arrays, Params
 
 THREADS = 64
@@ -32,10 +33,10 @@ PROBES = tuple(
         form=form,
         opcode=".pragma",
         arguments='"{text}"',
-        rows=rows("text", *((text,) for text in texts)),
+        rows=rows("hint", (form,)),
         claim=lambda params, form=form: since(NOTES[form][1], ptx=NOTES[form][2], section=NOTES[form][0]),  # type: ignore[misc]
         template="pragma.ptx.j2",
-        native=lambda params: (),
+        native=lambda params: NONE,
         operands=lambda params: (
             Buffer("out", "out", "u32", (THREADS,)),
             Buffer("values", "in", "u32", (THREADS,)),
@@ -43,10 +44,10 @@ PROBES = tuple(
         inputs=lambda params, rng: {"values": rng.integers(0, 2**32, THREADS, dtype=np.uint32)},
         oracle=oracle,
         launch=lambda params: Launch(block=(THREADS, 1, 1)),
-        fields=lambda params, form=form: {"kind": form},  # type: ignore[misc]
+        fields=lambda params, form=form, text=text: {"kind": form, "text": text},  # type: ignore[misc]
         observed="launch",
     )
-    for form, *texts in (
+    for form, text in (
         ("nounroll", "nounroll"),
         ("used_bytes_mask", "used_bytes_mask 0x7"),
         ("enable_smem_spilling", "enable_smem_spilling"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from suite import Buffer, Launch, Probe, product, since
+from suite.opcodes import NONE
 from suite.probe import Arrays, Params
 
 THREADS = 64
@@ -34,7 +35,7 @@ def probe(form: str, arguments: str, table: tuple[Params, ...]) -> Probe:
         rows=table,
         claim=lambda params: since("sm_52", ptx="7.3", section=SECTIONS[form]),
         template="stack.ptx.j2",
-        native=lambda params: (),
+        native=lambda params: NONE,
         operands=lambda params: (
             Buffer("out", "out", "u32", (THREADS,)),
             Buffer("again", "out", "u32", (THREADS,)),

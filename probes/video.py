@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from suite import Probe, elementwise, product, since, video
+from suite.opcodes import NONE
 from suite.probe import Params
 
 SCALAR, SIMD = "9.7.19.1", "9.7.19.2"
@@ -13,7 +14,7 @@ KINDS = ("u32", "s32")
 SECOND = ("none", "add", "min", "max")
 COMPARE = tuple(video.COMPARE)
 PARTS = ("b0", "b1", "b2", "b3", "h0", "h1")
-NONE = ("none",)
+PLAIN = ("none",)
 
 # No target kept has units for the other instructions: they are emulated.
 # Source: nvdisasm 13.5.37 of the armed kernels for sm_75, 80, 89, 90a, 100a, 103a, 107a, 110a, 120a and 121a.
@@ -22,7 +23,7 @@ UNITS = {"vabsdiff4": ("VABSDIFF4",)}
 
 def sass(params: Params) -> tuple[str, ...]:
     """Return the unit's opcode, none where there is no unit."""
-    return UNITS.get(params["op"], ())
+    return UNITS.get(params["op"], NONE)
 
 
 instruction = partial(
@@ -53,9 +54,9 @@ PROBES = (
         form="part",
         opcode="{op}.{d}.{a}.{b}{sat_}",
         rows=product(
-            op=("vadd",), d=("s32",), a=("u32",), b=("s32",), sat=("yes",), second=NONE, pick_a=PARTS, pick_b=PARTS
+            op=("vadd",), d=("s32",), a=("u32",), b=("s32",), sat=("yes",), second=PLAIN, pick_a=PARTS, pick_b=PARTS
         )
-        + product(op=("vsub",), d=KINDS, a=KINDS, b=("u32",), sat=NO_YES, second=NONE, pick_b=("h1",), put=PARTS),
+        + product(op=("vsub",), d=KINDS, a=KINDS, b=("u32",), sat=NO_YES, second=PLAIN, pick_b=("h1",), put=PARTS),
     ),
     scalar(
         form="shift",
@@ -90,13 +91,13 @@ PROBES = (
     simd(
         form="simd",
         opcode="{op}.{d}.{a}.{b}{sat_}{second_}",
-        rows=product(op=LANES2 + LANES4, d=KINDS, a=KINDS, b=KINDS, sat=NO_YES, second=NONE, put=NONE)
-        + product(op=LANES2 + LANES4, d=KINDS, a=KINDS, b=KINDS, sat=("no",), second=("add",), put=NONE),
+        rows=product(op=LANES2 + LANES4, d=KINDS, a=KINDS, b=KINDS, sat=NO_YES, second=PLAIN, put=PLAIN)
+        + product(op=LANES2 + LANES4, d=KINDS, a=KINDS, b=KINDS, sat=("no",), second=("add",), put=PLAIN),
     ),
     simd(
         form="simd_set",
         opcode="{op}.{a}.{b}{compare_}{second_}",
-        rows=product(op=("vset2", "vset4"), a=KINDS, b=KINDS, compare=COMPARE, second=("none", "add"), put=NONE),
+        rows=product(op=("vset2", "vset4"), a=KINDS, b=KINDS, compare=COMPARE, second=("none", "add"), put=PLAIN),
     ),
     simd(
         form="simd_part2",
