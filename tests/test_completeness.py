@@ -14,33 +14,7 @@ SOURCES = tomllib.loads((Path(__file__).parent / "data" / "instructions.toml").r
 NEEDS_OBJECT = "it reads or writes through a texture, sampler or surface object, which no operand of ours is"
 
 # What no case spells, and why.
-EXCEPTIONS = {
-    **dict.fromkeys(("tex", "tld4", "txq", "istypep", "suld", "sust", "sured", "suq"), NEEDS_OBJECT),
-    "applypriority.async.bulk": "it is of PTX ISA 9.4, whose text is not what the claims are taken from",
-}
-
-# What no case spells yet.
-PENDING = frozenset(
-    {
-        "tensormap",
-        "tensormap.replace",
-        "tensormap.cp_fenceproxy",
-        "cp.async.bulk.commit_group",
-        "cp.async.bulk.wait_group",
-        "cp.async.bulk.prefetch",
-        "cp.async.bulk.prefetch.tensor",
-        "cp.reduce.async.bulk",
-        "cp.reduce.async.bulk.tensor",
-        "cp.async.bulk.tensor.tile::gather4",
-        "cp.async.bulk.tensor.tile::scatter4",
-        "tcgen05.cp",
-        "tcgen05.shift",
-        "tcgen05.ld.red",
-        "tcgen05.mma.sp",
-        "tcgen05.mma.ws",
-        "tcgen05.mma.ws.sp",
-    }
-)
+EXCEPTIONS = dict.fromkeys(("tex", "tld4", "txq", "istypep", "suld", "sust", "sured", "suq"), NEEDS_OBJECT)
 
 
 def spells(opcode: str, name: str) -> bool:
@@ -68,12 +42,12 @@ def spelled(name: str) -> bool:
 def test_every_instruction_is_spelled_or_excepted(source: dict[str, str]) -> None:
     names = source["instructions"].split()
     assert len(names) == len(set(names))
-    assert [name for name in names if not spelled(name) and name not in EXCEPTIONS and name not in PENDING] == []
+    assert [name for name in names if not spelled(name) and name not in EXCEPTIONS] == []
 
 
 def test_every_exception_is_named_and_needed() -> None:
     named = {name for source in SOURCES for name in source["instructions"].split()}
-    assert set(EXCEPTIONS) | PENDING <= named
+    assert set(EXCEPTIONS) <= named
     assert [name for name in EXCEPTIONS if spelled(name)] == []
 
 
