@@ -13,6 +13,7 @@ from suite.probe import Arrays, Params
 
 EXIT, GRIDDEP, ELECT, TRY_CANCEL, QUERY_CANCEL = "9.7.13.7", "9.7.14.14", "9.7.14.15", "9.7.14.18", "9.7.14.19"
 BRKPT, NANOSLEEP, PMEVENT, TRAP, SETMAXNREG = (f"9.7.20.{n}" for n in range(1, 6))
+FABRIC = "9.7.10.5"
 THREADS = 64
 NO_OPCODE = ("-",)  # no target has an opcode for it
 
@@ -251,6 +252,22 @@ PROBES = (
         rows("opcode event", ("pmevent", "0"), ("pmevent", "7"), ("pmevent", "15"), ("pmevent.mask", "0x8001")),
         observed="sass",
         unlaunched=UNSEEN,
+    ),
+    _plain(
+        "fabric_submit",
+        "",
+        since("sm_100", ptx="9.3", section=FABRIC),
+        ("UTMACMDFLUSH",),
+        rows("opcode", ("fabric.submit",), ("fabric.submit.op_restrict::fetching",)),
+        observed="launch",
+    ),
+    _plain(
+        "fabric_wait",
+        "",
+        since("sm_100", ptx="9.3", section=FABRIC),
+        NO_OPCODE,
+        rows("opcode", ("fabric.wait.sync_restrict::reads",)),
+        observed="launch",
     ),
     ELECTION,
     _registers("setmaxnreg_beyond", "memory", product(action=("inc",), count=(208, 216, 232, 240, 256))),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from suite import Claim, Probe, elementwise, family, integers, product, since
+from suite.opcodes import NONE
 from suite.probe import Params
 
 NO_YES = ("no", "yes")
@@ -73,9 +74,10 @@ def of_families(params: Params) -> Claim:
     return family(*names, ptx="9.2", section=section)
 
 
-# The units' opcodes by instruction; {A}, {B}, {MODE}, {SIDE} and {U32} stand for the case's types and modes. An opcode
-# that no target kept has (of Maxwell or older) stands where nothing of its own is left. A form of 64 bits is native
-# only where the opcode says so. Source: nvdisasm 13.5.37 of the armed kernels for sm_75, 80, 90a, 100a and 120a.
+# The units' opcodes by instruction; {A}, {B}, {MODE}, {SIDE} and {W} stand for the case's types and modes. What is not
+# here is nowhere an opcode: bfe, bfi, cnot, div, fns, mad24, mul24 and rem are emulated on every target kept. A form of
+# 64 bits is native only where the opcode says so. Source: nvdisasm 13.5.37 of the armed kernels for sm_75, 80, 89, 90a,
+# 100a, 107a and 121a.
 UNITS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("add", "sub"), ("IADD3", "IADD", "IMAD.IADD", "VIADD")),
     "neg": ("IADD3", "IADD", "IMAD.MOV", "VIADD"),
@@ -94,15 +96,7 @@ UNITS: dict[str, tuple[str, ...]] = {
     "clmad": ("CLMAD.{MODE}",),
     "dp4a": ("IDP.4A.{A}8.{B}8",),
     "dp2a": ("IDP.2A.{MODE}.{A}16.{B}8",),
-    "sad": ("VABSDIFF", "ISAD"),
-    "bfe": ("BFE",),
-    "bfi": ("BFI",),
-    "mul24": ("IMUL24",),
-    "mad24": ("IMAD24",),
-    "cnot": ("ICNOT",),
-    "div": ("IDIV",),
-    "rem": ("IREM",),
-    "fns": ("FNS",),
+    "sad": ("VABSDIFF",),
 }
 PRODUCTS = {"lo": "IMAD", "hi": "IMAD.HI", "wide": "IMAD.WIDE"}
 
@@ -110,7 +104,7 @@ PRODUCTS = {"lo": "IMAD", "hi": "IMAD.HI", "wide": "IMAD.WIDE"}
 def sass(params: Params) -> tuple[str, ...]:
     """Return the units' opcodes with the case's types, .RELU and saturation."""
     kind, mode = params["type"], params.get("mode", "")
-    names = (PRODUCTS[mode],) if params["op"] in ("mul", "mad") else UNITS[params["op"]]
+    names = (PRODUCTS[mode],) if params["op"] in ("mul", "mad") else UNITS.get(params["op"], NONE)
     tokens = ".RELU" if params.get("relu") == "yes" else ""
     tokens += ".ISAT" if params.get("sat") == "yes" else ""
     if kind in X2 + X4:

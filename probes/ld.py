@@ -36,6 +36,7 @@ WORDS = {
     "b128 sys": ("sm_70", "8.4"),
     "256 bits": ("sm_100", "8.8"),
     "nc": ("sm_32", "3.1"),
+    "unified": ("sm_90", "8.0"),
 }
 
 
@@ -204,6 +205,14 @@ PROBES = (
         rows=product(sem=("none", "relaxed.gpu", "acquire.sys"), space=ANYWHERE, cache=POLICIES, type=("v4.f32",)),
     ),
     load(form="policy_256", rows=product(space=ANYWHERE, cache=(ALL_HINTS,), type=("v8.b32", "v4.f64"))),
+    load(
+        form="unified",
+        arguments="{D}, [%at].unified{trailer}",
+        rows=product(space=ANYWHERE, type=("u8", "b32", "b64", "v4.f32"))
+        + product(space=("global",), cache=("cg", "L1::evict_last", "L2::128B", "L2::cache_hint"), type=("b32",)),
+        claim=lambda params: memory.claim([*memory.words(params, "acquire"), "unified"], WORDS, LD),
+        unlaunched="it is for a .unified variable, which the host must place",
+    ),
     nc(form="nc_type", rows=product(nc=("nc",), space=("global",), type=(*EVERY, *OCTETS))),
     nc(form="nc_operator", rows=product(nc=("ca.nc", "cg.nc", "cs.nc"), space=("global",), type=("b32", "v4.b32"))),
     nc(

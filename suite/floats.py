@@ -19,14 +19,15 @@ from suite.probe import Arrays, Params
 from suite.rounding import Codes, Values
 
 NAMES = ("a", "b", "c")
-ONES = {"f16": 0x3C00, "bf16": 0x3F80, "f32": 0x3F800000}
-ELEMENTS = {"f16": 1 << 16, "bf16": 1 << 16, "f32": 1 << 14}  # of a case: every code of a 16-bit format
+ONES = {"f16": 0x3C00, "bf16": 0x3F80, "f32": 0x3F800000, "f64": 0x3FF << 52}
+ELEMENTS = {"f16": 1 << 16, "bf16": 1 << 16, "f32": 1 << 14, "f64": 1 << 14}  # of a case: every code of 16 bits
 
 _EXACT: dict[str, Callable[..., Values]] = {
     "add": rounding.add,
     "sub": lambda a, b, direction: rounding.add(a, -b, direction),
     "mul": lambda a, b, direction: rounding.multiply(a, b),
     "fma": rounding.fused,
+    "mad": rounding.fused,
     "neg": lambda a, direction: -a,
     "abs": lambda a, direction: np.abs(a),
 }
@@ -55,7 +56,7 @@ def modifiers(*names: str) -> Callable[[Params], Params]:
 
 def count(params: Params) -> int:
     """Return how many inputs the instruction takes."""
-    return int(params.get("inputs", {"neg": 1, "abs": 1, "fma": 3}.get(params["op"], 2)))
+    return int(params.get("inputs", {"neg": 1, "abs": 1, "fma": 3, "mad": 3}.get(params["op"], 2)))
 
 
 def kinds(params: Params) -> tuple[str, ...]:
@@ -93,7 +94,7 @@ def inputs(params: Params, rng: np.random.Generator) -> Arrays:
     fmts = [TYPES[kind].fmt for kind in kinds(params)]
     shape = (threads(params), TYPES[params["type"]].count)
     codes = _codes(rng, fmts, shape)
-    if params["op"] == "fma":
+    if params["op"] in ("fma", "mad"):
         codes[2] = _cancelling(rng, fmts, codes)
     values = [rounding.values_of(fmt, code) for fmt, code in zip(fmts, codes, strict=True)]
     _, settled = evaluate(params, values)
@@ -166,27 +167,33 @@ def _codes(rng: np.random.Generator, fmts: Sequence[str], shape: tuple[int, int]
 
 
 def any_codes(rng: np.random.Generator, fmt: str, shape: tuple[int, int]) -> Codes:
-    """Return codes in random order: all of a 16-bit format, of f32 random ones, round ones and special ones."""
-    size = shape[0] * shape[1]
-    if FORMATS[fmt].bits == 16:
+    """Return codes in random order: all of a 16-bit format, of others random ones, round ones and special ones."""
+    size, facts = shape[0] * shape[1], FORMATS[fmt]
+    if facts.bits == 16:
         return np.resize(rng.permutation(1 << 16), size).astype(np.uint64).reshape(shape)
-    codes = rng.integers(0, 1 << 32, size, dtype=np.uint64)
-    codes[::4] &= np.uint64(0xFFFFF000)
-    codes[1::4] = _ordinary(rng, len(codes[1::4]))
-    special = np.array([0, 1, 0x7FFFFF, 0x800000, 0x3F800000, 0x7F7FFFFF, 0x7F800000, 0x7FC00000], dtype=np.uint64)
-    chosen = rng.choice(special, len(codes[2::16])) | rng.choice(np.array([0, 1 << 31], dtype=np.uint64))
-    codes[2::16] = chosen ^ (rng.integers(0, 2, len(chosen), dtype=np.uint64) << np.uint64(31))
+    codes = rng.integers(0, 1 << facts.bits, size, dtype=np.uint64)
+    codes[::4] &= ~np.uint64((1 << facts.mantissa // 2 + 1) - 1)
+    codes[1::4] = _ordinary(rng, fmt, len(codes[1::4]))
+    codes[2::16] = special_codes(rng, fmt, codes[2::16].shape)
     return rng.permutation(codes).reshape(shape)
 
 
-def _ordinary(rng: np.random.Generator, size: int) -> Codes:
-    """Return f32 codes of values between 2^-12 and 2^12, either sign."""
-    exponent = rng.integers(115, 139, size, dtype=np.uint64) << np.uint64(23)
-    return (
-        exponent
-        | rng.integers(0, 1 << 23, size, dtype=np.uint64)
-        | (rng.integers(0, 2, size, dtype=np.uint64) << np.uint64(31))
-    )
+def special_codes(rng: np.random.Generator, fmt: str, shape: tuple[int, ...]) -> Codes:
+    """Return codes of zero, one, infinity, NaN and both ends of the subnormals and normals, either sign."""
+    facts = FORMATS[fmt]
+    sign, least = facts.bits - 1, 1 << facts.mantissa
+    top = ((1 << facts.exponent) - 1) << facts.mantissa
+    special = (0, 1, least - 1, least, ONES[fmt], top - 1, top, top | least >> 1)
+    chosen = rng.choice(np.array(special, dtype=np.uint64), shape)
+    return np.asarray(chosen | (rng.integers(0, 2, shape, dtype=np.uint64) << np.uint64(sign)))
+
+
+def _ordinary(rng: np.random.Generator, fmt: str, size: int) -> Codes:
+    """Return codes of values between 2^-12 and 2^12, either sign."""
+    facts = FORMATS[fmt]
+    exponent = rng.integers(facts.bias - 12, facts.bias + 12, size, dtype=np.uint64) << np.uint64(facts.mantissa)
+    sign = rng.integers(0, 2, size, dtype=np.uint64) << np.uint64(facts.bits - 1)
+    return np.asarray(exponent | rng.integers(0, 1 << facts.mantissa, size, dtype=np.uint64) | sign)
 
 
 def _beside(rng: np.random.Generator, fmt: str, first: Codes, other: str) -> Codes:

@@ -245,7 +245,7 @@ def fields(params: Params) -> Params:
 def inputs(params: Params, rng: np.random.Generator) -> Arrays:
     """Return integers of every magnitude and near every limit, slot by slot; small ones where an operand is a count."""
     _, *others = kinds(params)
-    arrays = {name: _codes(rng, kind) for name, kind in zip(NAMES, others, strict=False)}
+    arrays = {name: codes(rng, kind, THREADS) for name, kind in zip(NAMES, others, strict=False)}
     for name, (low, high) in COUNTS.get(params["op"], {}).items():
         small = rng.integers(low, high, THREADS)
         arrays[name] = small.astype(np.int64).astype(np.uint64) & np.uint64(0xFFFFFFFF)
@@ -278,14 +278,14 @@ def _of_24_bits(kind: str, codes: np.ndarray) -> np.ndarray:
     return np.where(negative, low | np.uint64(0xFF000000), low)
 
 
-def _codes(rng: np.random.Generator, kind: str) -> np.ndarray:
+def codes(rng: np.random.Generator, kind: str, threads: int) -> np.ndarray:
+    """Return words of an integer type: slots of every magnitude, and near every limit."""
     packed = TYPES[kind]
-    bits, shape = packed.width, (THREADS, packed.count)
-    codes = rng.integers(0, 1 << 64, shape, dtype=np.uint64) >> rng.integers(64 - bits, 64, shape, dtype=np.uint64)
-    codes = np.where(rng.integers(0, 2, shape) == 0, codes, ~codes) & np.uint64((1 << bits) - 1)
+    bits, shape = packed.width, (threads, packed.count)
+    slots = rng.integers(0, 1 << 64, shape, dtype=np.uint64) >> rng.integers(64 - bits, 64, shape, dtype=np.uint64)
+    slots = np.where(rng.integers(0, 2, shape) == 0, slots, ~slots) & np.uint64((1 << bits) - 1)
     ends = np.array([0, 1, (1 << bits) - 1, 1 << (bits - 1), (1 << (bits - 1)) - 1], dtype=np.uint64)
-    codes = np.where(rng.integers(0, 8, shape) == 0, rng.choice(ends, shape), codes)
-    return join(kind, codes)
+    return join(kind, np.where(rng.integers(0, 8, shape) == 0, rng.choice(ends, shape), slots))
 
 
 def oracle(params: Params, arrays: Arrays) -> Arrays:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from functools import cache
 
+NONE = ("-",)  # of an instruction that no target has an opcode for: it matches nothing
+
 # Routines that check an instruction's operands and trap, beside the instruction itself: calling one realizes nothing.
 # Source: SASS of tcgen05.dealloc for sm_100a from ptxas 13.5.37; the routines hold BPT.TRAP alone.
 GUARDS = ("__cuda_sm10x_tcgen05_guardrail_trap_",)

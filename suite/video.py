@@ -2,8 +2,8 @@
 
 A case's parameters are `op`, the types `d`, `a` and `b` (u32 or s32), `sat`, `second` (none, add, min or max), and the
 selectors `pick_a`, `pick_b` and `put` (of d). Where the text leaves an intermediate value open - one that does not fit
-the type that a second operation reads it in - the element's inputs are replaced by small ones. Source: PTX ISA 9.3,
-9.7.19.1 and 9.7.19.2.
+the type in which a second minimum or maximum reads c, and is not clamped - the element's inputs are replaced by ones.
+Sources: PTX ISA 9.3, 9.7.19.1 (the stages, and each operation's pseudocode) and 9.7.19.2.
 """
 
 from __future__ import annotations
@@ -96,13 +96,12 @@ def _scalar(params: Params, a: int, b: int, c: int) -> tuple[int, bool]:
     y = picked(params["b"], b, params.get("pick_b", "none"))
     value = _primary(params, x, y)
     put, kind = params.get("put", "none"), params.get("d", "u32")
-    settled = abs(value) < 1 << 33  # what the 34 bits of the intermediate hold
     if params.get("sat") == "yes":
-        value = clamp(kind if put == "none" else f"{kind[0]}{8 if put[0] == 'b' else 16}", value)
+        value = clamp(kind if put == "none" else f"{kind[0]}{8 if put[0] == 'b' else 16}", integer("s34", value))
+    settled = params["second"] in ("none", "add") or clamp(kind, value) == value
     if params["second"] != "none":
-        settled &= clamp(kind, value) == value or params["second"] == "add"
         value = SECOND[params["second"]](value, integer(kind, c))
-    return (value if put == "none" else merged(put, value, c)) & WORD, bool(settled)
+    return (value if put == "none" else merged(put, value, c)) & WORD, settled
 
 
 def _primary(params: Params, x: int, y: int) -> int:
@@ -115,9 +114,13 @@ def _primary(params: Params, x: int, y: int) -> int:
 
 
 def _mad(params: Params, a: int, b: int, c: int) -> tuple[int, bool]:
-    """Return a * b + c with its negations, plus one, scale and clamp."""
+    """Return a * b + c with its negations, plus one, scale and clamp.
+
+    Of an unsigned product less c the text reads c as unsigned, the pseudocode as signed: settled where both agree.
+    """
     negate, scale = params["negate"], params["scale"]
-    signed = is_signed(params["a"]) or is_signed(params["b"]) or negate != "none"
+    unsigned = not (is_signed(params["a"]) or is_signed(params["b"]))
+    signed = not unsigned or negate != "none"
     product = picked(params["a"], a, params["pick_a"]) * picked(params["b"], b, params["pick_b"])
     third = integer("s32" if signed else "u32", c)
     value = (
@@ -126,7 +129,7 @@ def _mad(params: Params, a: int, b: int, c: int) -> tuple[int, bool]:
     value >>= 0 if scale == "none" else int(scale[3:])
     if params["sat"] == "yes":
         value = clamp("s32" if signed else "u32", value)
-    return value & WORD, abs(value) < 1 << 62
+    return value & WORD, abs(value) < 1 << 62 and not (unsigned and negate == "c" and c >> 31)
 
 
 def _simd(params: Params, a: int, b: int, c: int) -> tuple[int, bool]:
@@ -171,6 +174,8 @@ def inputs(params: Params, rng: np.random.Generator) -> Arrays:
     words["b"][::3] = near[::3]
     if params["op"] in ("vshl", "vshr"):
         words["b"][::2] = rng.integers(0, 40, THREADS // 2, dtype=np.uint64)
+        words["b"][2::4] &= np.uint64(1)  # so that clamped results, and what they are compared with, keep high bits
+        words["c"][2::4] |= np.uint64(0xC0000000)
     columns = zip(*(words[name].tolist() for name in "abc"), strict=True)
     settled = np.array([result(params, *row)[1] for row in columns])
     return {name: np.where(settled, word, np.uint64(1)) for name, word in words.items()}

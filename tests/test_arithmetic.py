@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from suite import catalogue, conversions, integer_conversions, integers, rounding, targets, verify, warps
+from suite import catalogue, conversions, integer_conversions, integers, rounding, targets, verify, video, warps
 from suite.probe import Case, Params
 
 FAMILIES = ("half", "f32", "cvt", "cvt_integer", "integer", "video", "warp")
@@ -240,3 +240,38 @@ def test_integer_oracles_are_the_manuals(params: Params, operands: tuple[int, ..
 )
 def test_a_shuffles_source_lane(mode: str, lane: int, b: int, c: int, wanted: tuple[int, bool]) -> None:
     assert warps.source_lane(mode, lane, b, c) == wanted
+
+
+@pytest.mark.parametrize(
+    "changed, operands, wanted",
+    [
+        ({}, (0xFFFFFFFF, 1, 0), 0),
+        ({"sat": "yes"}, (0xFFFFFFFF, 1, 0), 0xFFFFFFFF),
+        ({"sat": "yes", "op": "vsub"}, (0, 1, 0), 0),
+        ({"second": "max"}, (1, 1, 0x80000000), 0x80000000),
+        ({"d": "s32", "second": "max"}, (1, 1, 0x80000000), 2),
+        ({"d": "s32", "sat": "yes", "op": "vsub", "put": "h1"}, (0, 0xFFFF, 0x12345678), 0x80005678),
+        ({"op": "vshl", "mode": "clamp", "sat": "yes"}, (1, 33, 0), 0xFFFFFFFF),
+        ({"op": "vshl", "mode": "wrap", "sat": "yes"}, (2, 32, 0), 2),
+        ({"op": "vshl", "mode": "clamp", "sat": "yes", "a": "u32"}, (2, 32, 0), 0),
+        ({"op": "vset", "a": "s32", "compare": "lt", "second": "min"}, (0xFFFFFFFF, 0, 0xFFFFFFFF), 1),
+    ],
+)
+def test_a_scalar_video_instruction_goes_through_the_manuals_stages(
+    changed: Params, operands: tuple[int, int, int], wanted: int
+) -> None:
+    plain = {"op": "vadd", "d": "u32", "a": "u32", "b": "u32", "sat": "no", "second": "none"}
+    assert video.result({**plain, **changed}, *operands) == (wanted, True)
+
+
+@pytest.mark.parametrize(
+    "changed, operands",
+    [
+        ({"second": "min"}, (0xFFFFFFFF, 1, 0)),
+        ({"op": "vmad", "po": "no", "scale": "none", "negate": "c"}, (1, 1, 0x80000000)),
+    ],
+)
+def test_what_the_manual_leaves_open_is_not_asked(changed: Params, operands: tuple[int, int, int]) -> None:
+    plain = {"op": "vadd", "d": "u32", "a": "u32", "b": "u32", "sat": "no", "second": "none"}
+    picks = {"pick_a": "none", "pick_b": "none"}
+    assert not video.result({**plain, **picks, **changed}, *operands)[1]
