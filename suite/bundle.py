@@ -11,13 +11,13 @@ import json
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from suite import arena, catalogue, targets
 from suite.claims import ptx_version
 from suite.errors import UsageError
-from suite.execute import module_key
 from suite.model import REALIZATIONS, WORDS, Code, Diagnostic, Kernel, Realization, Source
 from suite.observe import Assembled
 from suite.pipeline import Group
@@ -99,15 +99,18 @@ def _pack(group: Group, cubins: dict[str, bytes]) -> dict[str, Any]:
 
 
 def _alone(group: Group) -> dict[str, bytes]:
-    """Return single cubins for the kernels of every module in which one calls a routine.
+    """Return single cubins for the kernels that call a routine, and new ones for those that shared a module with them.
 
     A driver that lacks the routine refuses the module, and where there is no assembler it cannot be split any more.
     """
-    if group.split is None:
+    callers = [item for item in group.items if item.realization and item.realization.word == "call"]
+    if group.assemble is None or not callers:
         return {}
-    suspects = {item.cubin for item in group.items if item.realization and item.realization.word == "call"}
-    alone = [group.split(module_key(cubin)) for cubin in suspects]
-    return {kernel: code for module in alone for kernel, (_, code) in module.items()}
+    suspects, names = {item.cubin for item in callers}, {item.source.armed.name for item in callers}
+    rest = [i.source.armed for i in group.items if i.cubin in suspects and i.source.armed.name not in names]
+    alone = {item.source.armed.name: item.source.armed for item in callers}
+    parts = [rest, *([kernel] for kernel in alone.values())]
+    return {name: verdict.cubin for part in parts for name, verdict in group.assemble(part).items()}
 
 
 def _pack_item(item: Assembled, cubin: bytes, cubins: dict[str, bytes]) -> dict[str, Any]:
@@ -135,9 +138,15 @@ def launch_facts(case: Case) -> str:
 
 
 def _keep(cubins: dict[str, bytes], cubin: bytes) -> str:
-    key = hashlib.sha256(cubin).hexdigest()
+    key = _hash(cubin)
     cubins[key] = cubin
     return key
+
+
+@lru_cache(maxsize=64)
+def _hash(cubin: bytes) -> str:
+    """Return the hash of a module, which many cells share."""
+    return hashlib.sha256(cubin).hexdigest()
 
 
 def _group(path: Path, archive: zipfile.ZipFile, entry: dict[str, Any]) -> Group:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from suite.assemble import assemble_one
@@ -126,6 +127,7 @@ def _indistinct(result: GpuResult) -> bool:
     return result.outcome == "unloadable" and result.detail == "split"
 
 
+@lru_cache(maxsize=64)
 def module_key(cubin: bytes) -> str:
     """Return the key under which a module's code is known: a hash of it."""
     return hashlib.sha256(cubin).hexdigest()[:16]

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 from suite import canary, columns
+from suite.assemble import assemble
 from suite.claims import PtxVersion
 from suite.execute import Executor, splitter
 from suite.judge import agreement
 from suite.launch import Split
-from suite.model import NotAsked, Observation
+from suite.model import Kernel, NotAsked, Observation, Verdict
 from suite.observe import Assembled
 from suite.observe import ask as ask_assembler
 from suite.probe import Case
@@ -34,7 +35,10 @@ Answers = Callable[[Progress], list[Assembled]]
 
 @dataclass(frozen=True)
 class Group:
-    """The cases of one toolchain and target as assembled; `canary` gives the known-good kernel's name and cubin."""
+    """The cases of one toolchain and target as assembled; `canary` gives the known-good kernel's name and cubin.
+
+    `split` and `assemble`, where there is an assembler, give kernels of a module again, each alone or all in a new one.
+    """
 
     toolchain: str
     ptx: PtxVersion
@@ -42,6 +46,7 @@ class Group:
     items: tuple[Assembled, ...]
     canary: Callable[[], tuple[str, bytes]]
     split: Split | None = None
+    assemble: Callable[[Sequence[Kernel]], Mapping[str, Verdict]] | None = None
 
 
 @dataclass
@@ -112,7 +117,10 @@ def _group(toolchain: Toolchain, target: Target, items: tuple[Assembled, ...]) -
     def good() -> tuple[str, bytes]:
         return canary.image(toolchain, target)
 
-    return Group(toolchain.name, toolchain.ptx, target, items, good, splitter(items, toolchain, target))
+    def again(kernels: Sequence[Kernel]) -> Mapping[str, Verdict]:
+        return assemble(kernels, toolchain, target)
+
+    return Group(toolchain.name, toolchain.ptx, target, items, good, splitter(items, toolchain, target), again)
 
 
 def _answers(

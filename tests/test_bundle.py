@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,7 @@ import pytest
 
 from suite import bundle, catalogue, exact, targets
 from suite.errors import UsageError
-from suite.execute import module_key
-from suite.model import Code, Diagnostic, Kernel, Realization, Source
+from suite.model import Code, Diagnostic, Kernel, Realization, Source, Verdict
 from suite.observe import Assembled
 from suite.pipeline import Group
 
@@ -66,17 +65,18 @@ def test_the_number_of_cells_is_returned_and_equal_modules_are_held_once(tmp_pat
     assert len(names) == len(set(names)) == 3
 
 
-def test_kernels_beside_one_that_calls_a_routine_are_packed_alone(tmp_path: Path) -> None:
-    items = (assembled(0), assembled(1, realization="call"))
+def test_a_kernel_that_calls_a_routine_is_packed_alone_and_the_others_without_it(tmp_path: Path) -> None:
+    items = (assembled(0), assembled(1, realization="call"), assembled(2))
     asked = []
 
-    def split(key: str) -> dict[str, tuple[str, bytes]]:
-        asked.append(key)
-        return {f"k{i}": (f"{key}.k{i}", LONE + bytes([i])) for i in (0, 1)}
+    def again(kernels: Sequence[Kernel]) -> dict[str, Verdict]:
+        asked.append([kernel.name for kernel in kernels])
+        return {kernel.name: Verdict(True, (), LONE + bytes([len(asked)])) for kernel in kernels}
 
-    (found,) = bundle.read(packed(tmp_path, group(items, split=split))).groups()
-    assert asked == [module_key(MODULE)]
-    assert [item.cubin for item in found.items] == [LONE + b"\0", LONE + b"\1"]
+    (found,) = bundle.read(packed(tmp_path, group(items, assemble=again))).groups()
+    names = [item.source.armed.name for item in items]
+    assert asked == [[names[0], names[2]], [names[1]]]
+    assert [item.cubin for item in found.items] == [LONE + b"\1", LONE + b"\2", LONE + b"\1"]
 
 
 def rewritten(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:

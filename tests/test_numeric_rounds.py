@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from suite import arena, catalogue, targets
 from suite.examine import Answered, examine
 from suite.model import GpuResult, Job
+from suite.numerics import parameters
 from suite.numerics.fdpa import Step
 from suite.numerics.models import Fused, Model, Sequential, WholeNan, run
 from suite.numerics.rounds import Round, build
@@ -33,11 +35,27 @@ KERNELS = {
     ),
     "mma_sp.tf32:variant=ordered,shape=m16n8k16,a=tf32,d=f32,selector=1": (
         {"HMMA.SP.16816.F32.TF32": 1},
-        "sparse T-FDPA L=8 F=25 RZ-FP32 e_zero=-133 [hypothesis]",
+        "sparse T-FDPA L=8 F=25 RZ-FP32 e_zero=-133",
     ),
     "wmma.mma:alayout=col,blayout=row,shape=m8n32k16,d=f32,a=bf16,c=f32": (
         {"HMMA.16816.F32.BF16": 2},
         "T-FDPA L=16 F=25 RZ-FP32 e_zero=-133",
+    ),
+    "wmma.mma:alayout=col,blayout=row,shape=m8n32k16,d=f32,a=f16,c=f16": (
+        {"HADD2.F32": 8, "HMMA.16816.F32": 2},
+        "T-FDPA L=16 F=25 RZ-FP32 e_zero=-133, C made f32",
+    ),
+    "wmma.mma:alayout=col,blayout=row,shape=m8n32k16,d=f16,a=f16,c=f32": (
+        {"F2FP.F16.F32.PACK_AB": 4, "HMMA.16816.F32": 2},
+        "T-FDPA L=16 F=25 RZ-FP32 e_zero=-133",
+    ),
+    "mma_sync.f16_quad:shape=m8n8k4,alayout=row,blayout=col,d=f32,c=f16": (
+        {"FFMA": 32, "__cuda_sm_8x_mma_row_col_f32_f16_f16_f16": 1},
+        "f32 FMA chain, c last",
+    ),
+    "mma_sync.f16_quad:shape=m8n8k4,alayout=row,blayout=col,d=f16,c=f16": (
+        {"FFMA": 16, "__cuda_sm_8x_mma_row_col_f16_f16_f16_f16": 1},
+        "f32 FMA pairs",
     ),
     "wgmma.negate:n=24,d=f32,a=e4m3,b=e5m2,negate=a,a_in=registers": (
         {"QGMMA.64x24x32.F32.E4M3.E5M2": 1, "LDG.E": 1},
@@ -145,7 +163,18 @@ def test_another_unit_s_bits_are_named() -> None:
     assert (shown["measured"]["L"], shown["expected"]["L"]) == (8, 16)
 
 
+@pytest.fixture
+def unseen(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Forget that sparse products were seen on any chip."""
+    monkeypatch.setattr(parameters, "SPARSE", {})
+    launched.cache_clear()
+    yield
+    launched.cache_clear()
+
+
+@pytest.mark.usefixtures("unseen")
 def test_a_guess_that_fails_is_held_against_the_bound() -> None:
+    assert "[hypothesis]" in str(launched(SPARSE).prepared.shows[1]["model"])
     exact = made_by(SPARSE, Fused(Step(25, -133, "RZ-FP32"), 8))
     assert launched(SPARSE).finding(SPARSE, exact).evidence["numeric"]["verdict"] == "exact"
     near = np.where((exact & np.uint64(0x7F800000)) == 0x3F800000, exact ^ np.uint64(1), exact)

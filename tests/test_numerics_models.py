@@ -221,6 +221,23 @@ def test_fma_of_f64_at_its_ends(direction: str) -> None:
     assert np.signbit(found[4]) == np.signbit(want[4])
 
 
+def test_an_infinite_c_stays_whatever_finite_factors_come() -> None:
+    """An H200 shows it: their product is no infinity, though it lies past the range."""
+    a, b, c = np.array([1e300, 1e300, np.inf]), np.array([-1e300, 1e300, -1.0]), np.array([np.inf, np.inf, np.inf])
+    np.testing.assert_array_equal(chains.fma(a, b, c, "rn"), [np.inf, np.inf, np.nan])
+
+
+def test_a_widened_c_is_aligned_as_f32() -> None:
+    """A subnormal f16 C that was made f32 first does not lift the exponent at which products are cut."""
+    op = Operation("f16", "f16", "f16", "f32", 1, 1, 16)
+    arrays = {"a": np.zeros((1, 1, 16), np.uint64), "b": np.zeros((1, 16, 1), np.uint64)}
+    arrays["a"][0, 0, :2], arrays["b"][0, :2, 0] = (0x0001, 0x0401), (0x0001, 0x0401)
+    arrays["c"] = np.full((1, 1, 1), 0x0001, np.uint64)
+    step = Step(25, -133, "RZ-FP32")
+    plain, widened = (run(Fused(step, 16, widened=w), op, arrays)[0, 0, 0] for w in (False, True))
+    assert plain != widened
+
+
 def test_a_chain_of_f64_goes_up_in_k() -> None:
     op = Operation("f64", "f64", "f64", "f64", 1, 1, 4)
     values = np.array([2.0**53, 1.0, 1.0, 1.0])

@@ -58,6 +58,7 @@ def fma(a: Values, b: Values, c: Values, direction: str) -> Values:
     with np.errstate(all="ignore"):
         plain = _within(a * b) & (abs(a) < _PLAIN[1]) & (abs(b) < _PLAIN[1]) & (_within(c) | (c == 0))
         result = np.where(plain, _plain_fma(a, b, c, direction), a * b + c)
+    result = np.where(np.isfinite(a) & np.isfinite(b) & np.isinf(c), c, result)  # a product past the range is finite
     finite = np.isfinite(a) & np.isfinite(b) & np.isfinite(c)
     unchanged = ((a == 0) | (b == 0)) & (c != 0)
     for index in map(tuple, np.argwhere(finite & ~plain & ~unchanged)):

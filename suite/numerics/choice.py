@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from suite.formats import FORMATS
 from suite.numerics import parameters
-from suite.numerics.models import Bits, Doubles, Fused, Grouped, Halves, Integers, Model
+from suite.numerics.models import Bits, Doubles, Fused, Grouped, Halves, Integers, Model, Sequential
 from suite.numerics.operation import Operation
 from suite.numerics.parameters import Row
 from suite.targets import Target
@@ -19,6 +19,10 @@ FLOAT_UNITS = ("HMMA", "QMMA", "OMMA", "HGMMA", "QGMMA", "UTCHMMA", "UTCQMMA", "
 INTEGER_UNITS = ("IMMA", "BMMA", "IGMMA", "BGMMA", "UTCIMMA")
 GROUPED_UNITS = ("OMMA", "UTCOMMA")
 FP8_BITS = 8
+
+# The routine of mma.m8n8k4.f16 from sm_80 on. Source: its code from ptxas 13.5.37 for sm_90a. Of f32 results four FFMA
+# from +0 in ascending k, then FADD of C; of f16 ones FMUL and FFMA of k = 0, 1, added to C, then those of 2, 3, F2FP.
+_QUAD = "__cuda_sm_8x_mma_"
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class Choice:
 def choose(target: Target, opcodes: Mapping[str, int], op: Operation) -> Choice | None:
     """Return the model of an operation that `opcodes` (SASS, with counts) do on a target, None where there is none.
 
-    Sparse products have only been guessed at: T-FDPA over the kept ones, L counting those.
+    Of sparse products it is a guess, but on chips where it was found so: T-FDPA over the kept ones, L counting those.
     """
     units = tensor_opcodes(opcodes)
     if op.kind in ("integer", "bits"):
@@ -59,6 +63,8 @@ def tensor_opcodes(opcodes: Mapping[str, int]) -> dict[str, int]:
 
 
 def _float(target: Target, opcodes: Mapping[str, int], op: Operation, units: Mapping[str, int]) -> Choice | None:
+    if not units and any(opcode.startswith(_QUAD) for opcode in opcodes):
+        return Choice(Sequential(late=True) if op.d == "f32" else Sequential(pairs=True), "machine code")
     if len(units) != 1:
         return None
     (opcode, count), chip = next(iter(units.items())), target.number
@@ -67,20 +73,29 @@ def _float(target: Target, opcodes: Mapping[str, int], op: Operation, units: Map
     if row is None or not _same_result(opcode, opcodes, op):
         return None
     if unit == "HMMA" and FORMATS[op.a].bits <= FP8_BITS:
-        return _halves(row, opcodes, op, count)
+        return _halves(target, row, opcodes, op, count)
     if unit in GROUPED_UNITS:
         return None if op.sparse else Choice(Grouped(row.step("f32")), row.source, row.measured)
-    return _fused(row, opcode, op)
+    return _fused(target, row, opcode, op)
 
 
-def _fused(row: Row, opcode: str, op: Operation) -> Choice | None:
+def _fused(target: Target, row: Row, opcode: str, op: Operation) -> Choice | None:
     products = _products(row, op)
     if op.sparse:
         if op.scale:
             return None
-        return Choice(Fused(row.step(op.d), min(products, op.k), kept=True), "hypothesis", established=False)
+        seen = parameters.SPARSE.get(target.number, "")
+        return Choice(
+            Fused(row.step(op.d), min(products, op.k), kept=True), seen or "hypothesis", established=bool(seen)
+        )
     length = min(products, op.k, opcode_k(opcode) or op.k)
-    return Choice(Fused(row.step(op.d), length), row.source, row.measured)
+    widened = op.c == "f16" and "F32" in opcode.split(".") and not opcode.startswith("HMMA.884")
+    return Choice(Fused(row.step(_result(opcode, op)), length, widened=widened), row.source, row.measured)
+
+
+def _result(opcode: str, op: Operation) -> str:
+    """Return the format that the unit gives: of an HMMA that spells F32 that, though D be rounded to f16 after it."""
+    return "f32" if op.c == "f32" and "F32" in opcode.split(".") else op.d
 
 
 def _products(row: Row, op: Operation) -> int:
@@ -88,26 +103,29 @@ def _products(row: Row, op: Operation) -> int:
     return row.nbytes * 8 // max(8, FORMATS[op.a].bits)
 
 
-def _halves(row: Row, opcodes: Mapping[str, int], op: Operation, count: int) -> Choice | None:
+def _halves(target: Target, row: Row, opcodes: Mapping[str, int], op: Operation, count: int) -> Choice | None:
     """Return the model of FP8 unpacked to f16: two products, then C by FADD or HADD2."""
     added = "FADD" if op.d == "f32" else "HADD2"
     unpacks = any(opcode.startswith("F2FP.F16.") and "UNPACK" in opcode for opcode in opcodes)
     if not unpacks or added not in opcodes or count != 2:
         return None
-    established = row.measured and not op.sparse
+    established = row.measured and (not op.sparse or target.number in parameters.SPARSE)
     return Choice(Halves(row.step(op.d)), "arXiv 2512.07004 (results), machine code", established)
 
 
 def _same_result(opcode: str, opcodes: Mapping[str, int], op: Operation) -> bool:
     """Tell whether the opcode's own result and accumulator are the operation's, so that nothing is rounded around it.
 
-    Those of tcgen05 say it in a descriptor. Where C is f16 and D f32, C is only widened.
+    Those of tcgen05 say it in a descriptor. Where C is f16 and D f32, C is only widened; where C is f32 and D f16, the
+    unit's f32 is rounded to nearest by F2FP.
     """
     if opcode.startswith("UTC"):
         return True
     given = opcode.split(".")
     if op.d == "f32":
         return "F32" in given or given[0] == "OMMA"
+    if op.c == "f32":
+        return "F32" in given and any(name.startswith("F2FP.F16.F32") for name in opcodes)
     return op.c == op.d == "f16" and "F16" in given
 
 

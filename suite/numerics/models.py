@@ -68,23 +68,26 @@ def some(a: Parts, b: Parts, chosen: np.ndarray) -> tuple[Parts, Parts]:
 class Fused:
     """T-FDPA and, with scales, ST-FDPA: steps of `length` products in ascending k, each rounded and fed to the next.
 
-    A unit that only gives f32 has D rounded once more where that is f16. `kept` says that L counts kept products.
+    A unit that only gives f32 has D rounded once more where that is f16. `kept` says that L counts kept products;
+    `widened` that an f16 C was made f32 before, so that its subnormals are aligned as numbers of that format.
     """
 
     step: Step
     length: int
     kept: bool = False
+    widened: bool = False
 
     @property
     def name(self) -> str:
         """Return for example `T-FDPA L=16 F=25 RZ-FP32`."""
         kind = "sparse T-FDPA" if self.kept else "T-FDPA"
-        return f"{kind} L={self.length} F={self.step.fraction} {self.step.rounding} e_zero={self.step.zero}"
+        c = ", C made f32" if self.widened else ""
+        return f"{kind} L={self.length} F={self.step.fraction} {self.step.rounding} e_zero={self.step.zero}{c}"
 
     def run(self, op: Operation, arrays: Arrays) -> Codes:
         """Return D."""
         a, b, c = operands(op, arrays)
-        step = replace(self.step, accumulator=op.c)
+        step = replace(self.step, accumulator="f32" if self.widened else op.c)
         for chosen in self.steps(op):
             c = fdpa.fused(step, *some(a, b, chosen), c)
             step = replace(step, accumulator="f16" if "FP16" in step.rounding else "f32")
@@ -186,7 +189,7 @@ class Sequential:
         total = np.zeros(c.shape) if self.late else c
         for first in range(0, op.k, 2 if self.pairs else op.k):
             chosen = np.arange(first, min(first + 2, op.k) if self.pairs else op.k)
-            begun = np.zeros(c.shape) if self.pairs else total
+            begun = np.full(c.shape, -0.0) if self.pairs else total  # a pair begins with a product, whose sign stays
             summed = chains.f32_chain(*some(a, b, chosen), begun)
             total = chains.nearest_f32(total, summed) if self.pairs else summed
         total = chains.nearest_f32(total, c) if self.late else total

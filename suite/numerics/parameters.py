@@ -65,6 +65,9 @@ ROWS = (
     Row("UTCOMMA",  (103, 107, 110),        35,  32,   RZ,   RNE, "-"),
 )  # fmt: skip
 
+# Chips on which T-FDPA over the kept products, L counting those, gave every bit of every sparse form, by the source.
+SPARSE = {90: "reports/records, H200: mma.sp and wgmma.sp, all types"}
+
 # The exponent that stands for zeros, by unit and F, of f32 and f16 results. Source: [A].
 _ZEROS = (
     #  unit        F    f32   f16
