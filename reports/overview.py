@@ -99,7 +99,7 @@ def _has(found: Table, target: str, here: Sets, others: Mapping[str, Sets]) -> I
     yield Statement("has", f"{found.toolchain} accepts {share} for {target}, of {families}.", {"targets": target})
     if correct:
         text = f"{_cases(correct)} ran here and gave the manual's result in every bit."
-        yield Statement("has", text, {"targets": target, "words": "correct"})
+        yield Statement("has", text, {"targets": target, "proof": "validated here"})
     failed = _get(here, "failed")
     if failed:
         text = f"{_cases(failed)} did not come through on hardware: refused by the driver, faulted, hung or wrong: "
@@ -182,11 +182,11 @@ def _unvalidated(found: Table, target: str, here: Sets, others: Mapping[str, Set
     if elsewhere:
         text = f"{_cases(elsewhere)} ran right on other hardware only, with this very kernel; that proves the harness, "
         text += f"not {target}."
-        yield Statement("unvalidated", text, {"targets": target})
+        yield Statement("unvalidated", text, {"targets": target, "proof": "validated elsewhere"})
     if never:
         text = f"{_cases(never)} have run right nowhere: {_list(by_family(found, never))}. "
         text += "Of these the page knows what the assembler does, and nothing about silicon."
-        yield Statement("unvalidated", text, {"targets": target, "unvalidated": "1"})
+        yield Statement("unvalidated", text, {"targets": target, "proof": "unvalidated"})
     if accepted and not never and not elsewhere:
         yield Statement("unvalidated", "Everything it accepts is validated here.")
 
@@ -199,11 +199,12 @@ def _not_asked(found: Table, target: str) -> Iterator[Statement]:
 
 
 def _who(found: Table, family: str, missing: int, others: Mapping[str, Sets]) -> str:
-    """Return which targets have most of a family's missing cases."""
+    """Return which targets have most of a family's missing cases, and how many."""
     wanted = found.families[family] & missing
     have = {name: (_get(sets, "accepted") & wanted).bit_count() for name, sets in others.items()}
     most = max(have.values())
-    return "on " + _join([name for name, count in have.items() if count == most], "more", 3)
+    share = "all" if most == wanted.bit_count() else f"{most:,}"
+    return f"{share} on {_join([name for name, count in have.items() if count == most], 'more', 3)}"
 
 
 def _of(found: Table, families: Iterable[str], cases: int) -> int:

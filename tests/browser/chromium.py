@@ -11,19 +11,28 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-SECONDS = 30.0  # a page or an answer that takes longer hangs
+SECONDS = 60.0  # an answer that takes longer will not come
 
 # No sandbox: containers forbid it. The rest keeps the browser itself from the network.
 _OPTIONS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --disable-dev-shm-usage --hide-scrollbars --remote-debugging-pipe"
 ).split()
+
+# The browser reads commands from file 3 and writes answers to file 4; either may be in use while they are put there.
+_EXEC = """
+import fcntl, os, sys
+high = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3]]
+os.dup2(high[0], 3), os.dup2(high[1], 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
 def find() -> str | None:
@@ -38,7 +47,7 @@ class Chromium:
         to_browser, self._send = os.pipe()
         self._receive, from_browser = os.pipe()
         self._process = subprocess.Popen(
-            ["sh", "-c", f'exec "$0" "$@" 3<&{to_browser} 4>&{from_browser}', program, *_OPTIONS]
+            [sys.executable, "-c", _EXEC, str(to_browser), str(from_browser), program, *_OPTIONS]
             + [f"--user-data-dir={profile}", "about:blank"],
             pass_fds=(to_browser, from_browser),
             stderr=subprocess.DEVNULL,
@@ -48,7 +57,11 @@ class Chromium:
         self._number, self._buffer, self._session = 0, b"", ""
         self.complaints: list[str] = []  # console errors and warnings, and uncaught exceptions
         self.requests: list[str] = []
-        self._attach()
+        try:
+            self._attach()
+        except BaseException:
+            self._end()
+            raise
 
     def __enter__(self) -> Chromium:
         return self
@@ -56,6 +69,9 @@ class Chromium:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._end()
+
+    def _end(self) -> None:
         self._process.kill()
         self._process.wait(SECONDS)
         os.close(self._send)
@@ -79,12 +95,12 @@ class Chromium:
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
-    def wait(self, condition: str) -> Any:
-        """Return the expression's value once it is true. Raises `TimeoutError` where it does not become so."""
+    def wait(self, condition: str) -> None:
+        """Wait until an expression is true. Raises `TimeoutError` where it does not become so."""
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
-            if value := self.run(condition):
-                return value
+            if self.run(f"Boolean({condition})"):
+                return
             time.sleep(0.02)
         raise TimeoutError(f"never true: {condition}")
 

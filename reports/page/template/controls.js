@@ -7,9 +7,9 @@ const MENUS = [
   ["words", "Word", () => core.words],
   ["realizations", "Realization", () => core.realizations],
   ["agreements", "Manual", () => core.agreements],
+  ["proof", "Validation", () => PROOFS],
 ];
 const TOGGLES = [
-  ["unvalidated", "Unvalidated", "1", "Cells that are accepted and that no hardware has shown to be right"],
   ["differs", "Differs", "1", "Cases whose columns are not all alike"],
 ];
 

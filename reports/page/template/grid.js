@@ -87,13 +87,14 @@ function familyLine(family, index) {
 // How many of a family's cases a column accepts, with a bar: full for those that ran right, hatched for the rest.
 function familyCell({ best }, at, rows, index) {
   const words = new Array(core.words.length).fill(0);
-  let asked = 0, accepted = 0, odd = 0;
+  let asked = 0, accepted = 0, odd = 0, failed = 0;
   for (const row of rows) {
     if (!best[row]) continue;
     const outcome = best[row] - 1;
     asked++;
     words[looks.word[outcome]]++;
     accepted += ACCEPTED[looks.word[outcome]] ? 1 : 0;
+    failed += FAILED[looks.word[outcome]] ? 1 : 0;
     odd += core.agreements[looks.agreement[outcome]] === "disagrees" ? 1 : 0;
   }
   const told = core.words.map((word, w) => words[w] && `${words[w]} ${word}`).filter(Boolean);
@@ -101,7 +102,8 @@ function familyCell({ best }, at, rows, index) {
   const right = 100 * words[CORRECT] / (asked || 1), taken = 100 * accepted / (asked || 1);
   return `<div role="gridcell" class="c sum" id="i${index}c${at}" title="${all}" aria-label="${all}">`
     + (asked ? `<span class="n">${accepted === asked ? "all" : accepted || "none"}`
-      + `<small>${accepted && accepted !== asked ? `/${asked}` : ""}${odd ? " !" : ""}</small></span>`
+      + `<small>${accepted && accepted !== asked ? `/${asked}` : ""}</small>`
+      + `${failed ? `<em class="bad">≠${failed}</em>` : ""}${odd ? `<em class="bad">!${odd}</em>` : ""}</span>`
       + `<span class="bar"><i style="width:${taken}%"></i><b style="width:${right}%"></b></span>` : "") + "</div>";
 }
 

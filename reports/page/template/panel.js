@@ -15,6 +15,13 @@ async function showPanel() {
   panel.innerHTML = html;
   panel.hidden = false;
   panel.scrollTop = 0;
+  for (const listing of panel.querySelectorAll(".listing")) showMarked(listing);
+}
+
+// Brings what is marked in a listing into its sight.
+function showMarked(listing) {
+  const line = listing.querySelector(".m2");
+  if (line) listing.scrollTop = line.offsetTop - listing.offsetTop - listing.clientHeight / 2;
 }
 
 // The case's number and the column of CASE@COLUMN, null where the page has no such cell.

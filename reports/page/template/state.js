@@ -10,7 +10,7 @@ const DEFAULTS = {
   words: "",
   realizations: "",
   agreements: "",
-  unvalidated: "",
+  proof: "",
   differs: "",
   q: "",
   flip: "", // families whose fold is not the usual one

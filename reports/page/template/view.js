@@ -46,10 +46,13 @@ function validation(row, outcome) {
   return ["·", "unvalidated", "unvalidated: no hardware has shown it"];
 }
 
-function unvalidated(row, outcome) {
-  if (!ACCEPTED[looks.word[outcome]]) return false;
-  if (looks.word[outcome] === CORRECT && !looks.unseen[outcome]) return false;
-  return looks.stale[outcome] === 1 || !core.proofs[core.cases.proof[row]].length;
+const PROOFS = ["validated here", "validated elsewhere", "unvalidated"];
+
+// Which of these an accepted cell is.
+function proofOf(row, outcome) {
+  if (!ACCEPTED[looks.word[outcome]]) return "";
+  if (looks.word[outcome] === CORRECT && !looks.unseen[outcome]) return PROOFS[0];
+  return core.proofs[core.cases.proof[row]].length && !looks.stale[outcome] ? PROOFS[1] : PROOFS[2];
 }
 
 // Tells of each outcome whether word, realization and agreement are among those chosen.
@@ -95,8 +98,8 @@ function differ(columns, row) {
 async function viewOf() {
   const columns = await columnsOf(), passes = outcomeFilter(), found = await searcher(columns);
   const only = new Set(list("families").map((name) => core.families.indexOf(name)));
-  const filtered = Boolean(state.words || state.realizations || state.agreements || state.unvalidated);
-  const matches = (row, outcome) => passes[outcome] === 1 && (!state.unvalidated || unvalidated(row, outcome));
+  const filtered = Boolean(state.words || state.realizations || state.agreements || state.proof), proofs = list("proof");
+  const matches = (row, outcome) => passes[outcome] === 1 && (!proofs.length || proofs.includes(proofOf(row, outcome)));
   const rows = core.families.map(() => []);
   let count = 0;
   for (let row = 0; row < core.cases.name.length; row++) {
