@@ -15,7 +15,16 @@ from reports.drift import ACCEPTED
 
 LONGEST = 6  # names in one sentence; the rest is counted
 
-FACTS = ("asked", "accepted", "correct", "failed", *("native", "emulated", "call", "elided"), "disagrees", "waived")
+FACTS = (
+    "asked",
+    "accepted",
+    "correct",
+    "failed",
+    *("native", "emulated", "call", "elided"),
+    "disagrees",
+    "waived",
+    "stale",
+)
 FAILED = ("unloadable", "faulted", "hung", "wrong")
 
 Sets = Mapping[str, int]
@@ -25,8 +34,8 @@ Sets = Mapping[str, int]
 class Table:
     """Facts of one toolchain: `sets[target][fact]` and `families[name]` are sets of cases, a bit a case.
 
-    `validated` holds the cases that are `correct` on some hardware, `elsewhere[target]` says where by count;
-    `reasons[target]` counts cells by the stage and reason that ended them.
+    Facts are those of `FACTS`; `stale` is a cell whose kernel is an older one of its case. `validated` holds the cases
+    that are `correct` on some hardware; `reasons[target]` counts cells by the stage and reason that ended them.
     """
 
     toolchain: str
@@ -117,11 +126,12 @@ def _lacks(found: Table, target: str, here: Sets, others: Mapping[str, Sets]) ->
     partly = counts - whole
     if whole:
         where = {name: _who(found, name, missing, others) for name in whole}
-        names = [f"{name} ({count:,} cases, {where[name]})" for name, count in whole.most_common()]
+        names = [f"{name} ({_plural(count)}, {where[name]})" for name, count in whole.most_common()]
         text = f"It has nothing of {_join(names)}."
         yield Statement("lacks", text, {"targets": target, "families": ",".join(whole), "words": "rejected"})
     if partly:
-        text = f"Of other families it lacks {_cases(_of(found, partly, missing))} that another target has: {_list(partly)}."
+        lacking = _cases(_of(found, partly, missing))
+        text = f"Of other families it lacks {lacking} that another target has: {_list(partly)}."
         yield Statement("lacks", text, {"families": ",".join(partly), "words": "rejected", "targets": target})
     if others and not counts:
         yield Statement("lacks", "It lacks nothing that another of these targets has.")
@@ -146,30 +156,39 @@ def _against(found: Table, target: str, here: Sets, others: Mapping[str, Sets]) 
             yield Statement("against", f"{name}: accepts the same {_cases(mine & both)}.", pair)
             continue
         lost = f"lacks {fewer.bit_count():,} ({_list(by_family(found, fewer))})" if fewer else "lacks nothing"
-        won = f"has {more.bit_count():,} that {name} lacks ({_list(by_family(found, more))})" if more else "adds nothing"
+        won = (
+            f"has {more.bit_count():,} that {name} lacks ({_list(by_family(found, more))})" if more else "adds nothing"
+        )
         yield Statement("against", f"{name}: against it, {target} {lost} and {won}.", pair)
 
 
+# A fact, and what is said of one case and of several that have it.
+_REALIZED = (
+    ("emulated", "is emulated", "are emulated", "by other opcodes than the instruction's own"),
+    ("call", "calls a routine", "call a routine", "of the toolchain or the driver"),
+    ("elided", "leaves no code", "leave no code", "at all"),
+)
+_DISAGREES = (
+    ("disagrees", "disagrees", "disagree", "with the manual"),
+    ("waived", "disagrees", "disagree", "for a reason that a waiver gives"),
+)
+
+
 def _realized(found: Table, target: str, here: Sets, others: Mapping[str, Sets]) -> Iterator[Statement]:
-    texts = {
-        "emulated": "are emulated, by other opcodes than the instruction's own",
-        "call": "call a routine of the toolchain or the driver",
-        "elided": "leave no code at all",
-    }
-    for name, text in texts.items():
+    for name, one, several, how in _REALIZED:
         cases = _get(here, name)
         if cases:
-            said = f"{_cases(cases)} {text}: {_list(by_family(found, cases))}."
+            said = f"{_cases(cases)} {_verb(cases, one, several)} {how}: {_list(by_family(found, cases))}."
             yield Statement("realized", said, {"targets": target, "realizations": name})
-    if not any(_get(here, name) for name in texts) and _get(here, "accepted"):
+    if not any(_get(here, name) for name, *_ in _REALIZED) and _get(here, "accepted"):
         yield Statement("realized", "Everything it accepts has an opcode of its own.")
 
 
 def _disagrees(found: Table, target: str, here: Sets, others: Mapping[str, Sets]) -> Iterator[Statement]:
-    for name, text in (("disagrees", "disagree with the manual"), ("waived", "disagree for a reason that a waiver gives")):
+    for name, one, several, how in _DISAGREES:
         cases = _get(here, name)
         if cases:
-            said = f"{_cases(cases)} {text}: {_list(by_family(found, cases))}."
+            said = f"{_cases(cases)} {_verb(cases, one, several)} {how}: {_list(by_family(found, cases))}."
             yield Statement("disagrees", said, {"targets": target, "agreements": name})
     if not _get(here, "disagrees") and not _get(here, "waived"):
         yield Statement("disagrees", "Nothing disagrees with the manual.")
@@ -177,14 +196,14 @@ def _disagrees(found: Table, target: str, here: Sets, others: Mapping[str, Sets]
 
 def _unvalidated(found: Table, target: str, here: Sets, others: Mapping[str, Sets]) -> Iterator[Statement]:
     accepted, correct = _get(here, "accepted"), _get(here, "correct")
-    elsewhere = accepted & found.validated & ~correct
-    never = accepted & ~found.validated & ~correct
+    proven = found.validated & ~_get(here, "stale")
+    elsewhere, never = accepted & proven & ~correct, accepted & ~proven & ~correct
     if elsewhere:
         text = f"{_cases(elsewhere)} ran right on other hardware only, with this very kernel; that proves the harness, "
         text += f"not {target}."
         yield Statement("unvalidated", text, {"targets": target, "proof": "validated elsewhere"})
     if never:
-        text = f"{_cases(never)} have run right nowhere: {_list(by_family(found, never))}. "
+        text = f"{_cases(never)} {_verb(never, 'has', 'have')} run right nowhere: {_list(by_family(found, never))}. "
         text += "Of these the page knows what the assembler does, and nothing about silicon."
         yield Statement("unvalidated", text, {"targets": target, "proof": "unvalidated"})
     if accepted and not never and not elsewhere:
@@ -193,9 +212,8 @@ def _unvalidated(found: Table, target: str, here: Sets, others: Mapping[str, Set
 
 def _not_asked(found: Table, target: str) -> Iterator[Statement]:
     for (stage, reason), count in sorted(found.reasons.get(target, {}).items(), key=lambda item: -item[1]):
-        case = "case" if count == 1 else "cases"
         shown = {"targets": target, "q": f'"{reason}"'}
-        yield Statement("not asked", f"{count:,} {case} ended before {stage}: {reason}.", shown)
+        yield Statement("not asked", f"{_plural(count)} ended before {stage}: {reason}.", shown)
 
 
 def _who(found: Table, family: str, missing: int, others: Mapping[str, Sets]) -> str:
@@ -219,8 +237,15 @@ def _union(sets: Iterable[int]) -> int:
 
 
 def _cases(cases: int) -> str:
-    count = cases.bit_count()
+    return _plural(cases.bit_count())
+
+
+def _plural(count: int) -> str:
     return f"{count:,} {'case' if count == 1 else 'cases'}"
+
+
+def _verb(cases: int, one: str, several: str) -> str:
+    return one if cases.bit_count() == 1 else several
 
 
 def _percent(part: int, whole: int) -> str:

@@ -89,7 +89,9 @@ def _core(packed: Pack, groups: Mapping[tuple[str, str], list[int]]) -> dict[str
     names = families(packed)
     proofs: Numbered[tuple[str, ...]] = Numbered()
     number = {name: place for place, name in enumerate(names)}
-    group_of = {column: (group, at) for group, members in enumerate(groups.values()) for at, column in enumerate(members)}
+    group_of = {
+        column: (group, at) for group, members in enumerate(groups.values()) for at, column in enumerate(members)
+    }
     return {
         "schema": SCHEMA,
         "words": WORDS,
@@ -203,7 +205,7 @@ def _holds(outcomes: Sequence[Outcome]) -> dict[str, Flags]:
 
 def _facts(one: Outcome) -> tuple[str, ...]:
     shown = one.word == "correct" and not one.observed and one.realization != "elided"
-    return facts_of(one.word, one.realization, one.agreement, shown=shown)
+    return (*facts_of(one.word, one.realization, one.agreement, shown=shown), *(("stale",) if one.stale else ()))
 
 
 def _merged(packed: Pack, target: str, toolchain: str) -> Vector:

@@ -69,5 +69,3 @@ def _text(path: Path) -> str:
 def _packed(content: bytes) -> str:
     """Return a block as it stands in the page: the same bytes for the same content."""
     return base64.b64encode(gzip.compress(content, 9, mtime=0)).decode()
-
-

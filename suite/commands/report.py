@@ -28,7 +28,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Write what was asked for and say where it lies; the picture alone where no page is named."""
     known = cells.committed()
-    records = [read(path) for path in options.records] or known
+    committed = {record.path.resolve(): record for record in known}
+    records = [committed.get(path.resolve()) or read(path) for path in options.records] or known
     if not records:
         raise UsageError("there are no committed records; name one, such as build/matrix/record.jsonl")
     if options.output or not options.picture:
@@ -40,9 +41,8 @@ def execute(options: argparse.Namespace) -> int:
     if options.picture:
         from reports.picture import draw  # a plotting library takes a second to import
 
-        merged = cells.merge(records, cells.validations([*known, *records]))
         for path in options.picture:
-            _write(path, draw(merged, path.suffix, options.toolchain))
+            _write(path, draw(records, path.suffix, options.toolchain))
     return 0
 
 

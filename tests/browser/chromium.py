@@ -22,9 +22,18 @@ SECONDS = 60.0  # an answer that takes longer will not come
 
 # No sandbox: containers forbid it. The rest keeps the browser itself from the network.
 _OPTIONS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --disable-dev-shm-usage --hide-scrollbars --remote-debugging-pipe"
-).split()
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+    "--remote-debugging-pipe",
+)
 
 # The browser reads commands from file 3 and writes answers to file 4; either may be in use while they are put there.
 _EXEC = """
@@ -46,9 +55,9 @@ class Chromium:
     def __init__(self, program: str, profile: Path) -> None:
         to_browser, self._send = os.pipe()
         self._receive, from_browser = os.pipe()
+        launcher = [sys.executable, "-c", _EXEC, str(to_browser), str(from_browser)]
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _EXEC, str(to_browser), str(from_browser), program, *_OPTIONS]
-            + [f"--user-data-dir={profile}", "about:blank"],
+            [*launcher, program, *_OPTIONS, f"--user-data-dir={profile}", "about:blank"],
             pass_fds=(to_browser, from_browser),
             stderr=subprocess.DEVNULL,
         )
@@ -124,7 +133,9 @@ class Chromium:
     def key(self, name: str) -> None:
         """Press and release a key by its DOM name."""
         text = {"text": name} if len(name) == 1 else {"text": "\r"} if name == "Enter" else {}
-        code = {"Enter": 13, "Escape": 27, "ArrowDown": 40, "ArrowUp": 38, "ArrowLeft": 37, "ArrowRight": 39}.get(name, 0)
+        code = {"Enter": 13, "Escape": 27, "ArrowDown": 40, "ArrowUp": 38, "ArrowLeft": 37, "ArrowRight": 39}.get(
+            name, 0
+        )
         self.call("Input.dispatchKeyEvent", type="keyDown", key=name, windowsVirtualKeyCode=code, **text)
         self.call("Input.dispatchKeyEvent", type="keyUp", key=name, windowsVirtualKeyCode=code)
 

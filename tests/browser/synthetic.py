@@ -84,7 +84,9 @@ def _cell(number: int, target: str, toolchain: str, *, ran: bool) -> Observation
     if ran and word == "assembled":
         word = dice.choices(("correct", "wrong", "faulted", "assembled"), (90, 2, 1, 7))[0]
     said = (Diagnostic(DIAGNOSTIC_CLASSES[2], "error", f"Instruction 'mma' not supported on .target '{target}'", 42),)
-    realization = None if word == "rejected" else dice.choices(("native", "emulated", "call", "elided"), (80, 15, 4, 1))[0]
+    realization = (
+        None if word == "rejected" else dice.choices(("native", "emulated", "call", "elided"), (80, 15, 4, 1))[0]
+    )
     agreement = dice.choices(("agrees", "disagrees", "waived"), (96, 2, 2))[0]
     gpu = {"seconds": 0.001, "compared": 4098, "numeric": {"rounding": "rn", "bits": [10, 23]}} if ran else {}
     return Observation(

@@ -1,4 +1,4 @@
-"""The page in a real browser: what it shows, finds, filters, opens and links to, and that it asks nothing of anybody."""
+"""The page in a real browser: what it shows, finds, filters, opens and links to, and that it asks for nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     cell = next(cell for cell in made[0].cells if cell.target == "sm_121a" and cell.word == "rejected")
     said = (Diagnostic("other", "error", HOSTILE, 42),)
     family = synthetic.case_id(CASES).partition(".")[0]
-    hostile = replace(cell, case=synthetic.case_id(CASES), family=family, toolchain=TOOL, agreement="disagrees", diagnostics=said)
+    hostile = replace(
+        cell, case=synthetic.case_id(CASES), family=family, toolchain=TOOL, agreement="disagrees", diagnostics=said
+    )
     third = Record(Path(f"{HOSTILE[:9]}.jsonl"), {**made[0].header, "started": "2026-03-01T00:00:00Z"}, (hostile,))
     path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(build([*made, third], describe=synthetic.describe), encoding="utf-8")
@@ -77,11 +79,14 @@ def test_the_summary_comes_first_and_leads_to_the_cases(page: Chromium, address:
     page.open(address)
     assert text(page, "#words h2") == f"sm_90a by {TOOL}"
     assert "What it has" in text(page, "#words")
-    correct = page.run("[...document.querySelectorAll('#words li')].find(e => e.innerText.includes('ran here')).innerText")
-    page.run("[...document.querySelectorAll('#words li')].find(e => e.innerText.includes('ran here')).querySelector('a').click()")
+    line = "[...document.querySelectorAll('#words li')].find(e => e.innerText.includes('ran here'))"
+    correct = page.run(f"{line}.innerText")
+    page.run(f"{line}.querySelector('a').click()")
     page.wait("!document.getElementById('matrix').hidden")
     settle(page, f"{correct.split()[0]} of 601 cases")
-    assert page.run("[...document.querySelectorAll('.rows .c[class*=w-]')].every(e => e.classList.contains('w-correct'))")
+    assert page.run(
+        "[...document.querySelectorAll('.rows .c[class*=w-]')].every(e => e.classList.contains('w-correct'))"
+    )
     assert "validated+here" in page.run("location.hash")
 
 
@@ -102,7 +107,8 @@ def test_only_rows_in_sight_are_in_the_page_and_scrolling_brings_the_others(page
     assert page.run("document.querySelectorAll('.rows > .row').length") < 80
     before = cases(page)
     page.run("document.getElementById('grid').scrollTop = 1e6")
-    page.wait(f"document.querySelector('.rows .id') && ![...document.querySelectorAll('.rows .id')].some(e => e.textContent === {before[0]!r})")
+    ids = "[...document.querySelectorAll('.rows .id')].map(e => e.textContent)"
+    page.wait(f"{ids}.length && !{ids}.includes({before[0]!r})")
     assert f"index={29 + 30 * 19}" in " ".join(cases(page))
 
 
@@ -116,7 +122,9 @@ def test_a_cell_says_everything_in_words(page: Chromium, address: str) -> None:
     assert all(part in label for part in ("sm_121a", "assembled", "emulated", "validated"))
 
 
-@pytest.mark.parametrize("query, some, none", [("QMMA", "index=1", "index=2"), ("m16n8k64 index=3", "index=3", "index=1")])
+@pytest.mark.parametrize(
+    "query, some, none", [("QMMA", "index=1", "index=2"), ("m16n8k64 index=3", "index=3", "index=1")]
+)
 def test_search_finds_opcodes_and_names(page: Chromium, address: str, query: str, some: str, none: str) -> None:
     page.open(address)
     page.run(f"const q = document.getElementById('q'); q.value = {query!r}; q.dispatchEvent(new Event('input'))")
@@ -160,7 +168,8 @@ def test_columns_are_targets_toolchains_or_machines(page: Chromium, address: str
     heads = "[...document.querySelectorAll('.head .c')].map(e => e.innerText)"
     page.open(f"{address}#tab=matrix&target=sm_121a")
     assert page.run(heads) == ["sm_90a", "sm_120", "sm_120a", "sm_120f", "sm_121", "sm_121a", "sm_121f"]
-    page.run("const s = document.querySelector('[name=axis]'); s.value = 'toolchain'; s.dispatchEvent(new Event('change', {bubbles: true}))")
+    page.run("document.querySelector('[name=axis]').value = 'toolchain'")
+    page.run("document.querySelector('[name=axis]').dispatchEvent(new Event('change', {bubbles: true}))")
     page.wait("document.getElementById('status').textContent.includes('toolchains')")
     assert page.run(heads) == ["ptxas 13.0.30", TOOL]
     page.open(f"{address}#tab=matrix&axis=machine&target=sm_90a&toolchain={TOOL.replace(' ', '+')}")
@@ -176,7 +185,15 @@ def test_a_cell_opens_its_evidence_and_the_address_is_a_link_to_it(page: Chromiu
     press(page, ".rows .row:not(.family) .c")
     page.wait("!document.getElementById('panel').hidden")
     found = text(page, "#panel")
-    for part in (CELL, "PTX ISA 9.7.15.5.14", "Assembler: ptxas 13.1.31", "driver", "580.159.04", "h200.jsonl", ".version 9.0"):
+    for part in (
+        CELL,
+        "PTX ISA 9.7.15.5.14",
+        "Assembler: ptxas 13.1.31",
+        "driver",
+        "580.159.04",
+        "h200.jsonl",
+        ".version 9.0",
+    ):
         assert part in found, found
     assert f"python -m suite show '{CELL}@sm_90a' --toolchain '{TOOL}'" in found
     assert page.run("document.querySelectorAll('.numbered .m2').length") == 1
