@@ -123,6 +123,8 @@ function cellHtml({ best, name }, row, at, index) {
     + ` title="${escape(sees.whole)}" aria-label="${escape(`${name}: ${sees.whole}`)}">${sees.html}</div>`;
 }
 
+const LETTERS = { native: "N", emulated: "E", call: "C", elided: "∅" };
+
 // What a cell says: its words, and the HTML of both sizes.
 function saysOf(row, outcome) {
   const word = core.words[looks.word[outcome]], kind = core.realizations[looks.realization[outcome] - 1] ?? "";
@@ -131,7 +133,7 @@ function saysOf(row, outcome) {
   const whole = [word, kind, agreement === "agrees" ? "agrees with the manual" : agreement, long].filter(Boolean).join(", ");
   const middle = [agreement === "agrees" ? "" : agreement, kind].filter(Boolean).join(" ");
   const html = `<span class="s">${core.signs[looks.word[outcome]]}<em>${mark}</em></span><span class="w">${word}</span>`
-    + `<span class="r">${middle}</span><span class="r">${sign} ${short}</span><span class="k">${kind.charAt(0).toUpperCase()}${sign}</span>`;
+    + `<span class="r">${middle}</span><span class="r">${sign} ${short}</span><span class="k">${LETTERS[kind] ?? ""}${sign}</span>`;
   return { word, kind, agreement, whole, html };
 }
 

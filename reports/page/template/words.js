@@ -61,7 +61,7 @@ function legend() {
   const signs = core.words.map((word, at) => `<li><span class="c w-${word}"><span class="s">${core.signs[at]}</span></span> <b>${word}</b>: ${MEANINGS[word]}</li>`);
   return `<ul class="legend">${signs.join("")}
     <li><b>!</b> disagrees with the manual; <b>~</b> disagrees, and a waiver says why; no mark: agrees; a family's <b>≠2</b>: two did not come through on hardware</li>
-    <li><b>N</b>ative: an opcode of its own; <b>E</b>mulated: other opcodes do it; <b>C</b>all: a routine of toolchain or driver; <b>E</b>lided: no code</li>
+    <li><b>N</b>ative: an opcode of its own; <b>E</b>mulated: other opcodes do it; <b>C</b>all: a routine of toolchain or driver; <b>∅</b> elided: no code</li>
     <li><b>✓</b> validated here; <b>°</b> validated on another target's hardware only; <b>○</b> ran, with no effect in memory; <b>·</b> unvalidated</li></ul>`;
 }
 
