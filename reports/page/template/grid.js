@@ -13,7 +13,7 @@ const virtual = new VirtualCore.Virtualizer({
   count: 0,
   getScrollElement: () => grid,
   estimateSize: () => rowHeight(),
-  overscan: 12,
+  overscan: 8,
   scrollToFn: VirtualCore.elementScroll,
   observeElementRect: VirtualCore.observeElementRect,
   observeElementOffset: VirtualCore.observeElementOffset,
@@ -85,7 +85,8 @@ function familyLine(family, index) {
 }
 
 // How many of a family's cases a column accepts, with a bar: full for those that ran right, hatched for the rest.
-function familyCell({ best }, at, rows, index) {
+function familyCell(column, at, rows, index) {
+  const { best } = column;
   const words = new Array(core.words.length).fill(0);
   let asked = 0, accepted = 0, odd = 0, failed = 0;
   for (const row of rows) {
@@ -100,7 +101,7 @@ function familyCell({ best }, at, rows, index) {
   const told = core.words.map((word, w) => words[w] && `${words[w]} ${word}`).filter(Boolean);
   const all = told.join(", ") + (odd ? `, ${odd} disagree` : "") || "not asked";
   const right = 100 * words[CORRECT] / (asked || 1), taken = 100 * accepted / (asked || 1);
-  return `<div role="gridcell" class="c sum" id="i${index}c${at}" title="${all}" aria-label="${all}">`
+  return `<div role="gridcell" class="c sum" id="i${index}c${at}" aria-label="${escape(column.name)}: ${all}">`
     + (asked ? `<span class="n">${accepted === asked ? "all" : accepted || "none"}`
       + `<small>${accepted && accepted !== asked ? `/${asked}` : ""}</small>`
       + `${failed ? `<em class="bad">≠${failed}</em>` : ""}${odd ? `<em class="bad">!${odd}</em>` : ""}</span>`
@@ -120,7 +121,7 @@ function cellHtml({ best, name }, row, at, index) {
   const outcome = best[row] - 1, sees = saysOf(row, outcome);
   const dim = view.filtered && !view.matches(row, outcome) ? " dim" : "";
   return `<div role="gridcell" class="c w-${sees.word} a-${sees.agreement}${dim}" id="${id}"`
-    + ` title="${escape(sees.whole)}" aria-label="${escape(`${name}: ${sees.whole}`)}">${sees.html}</div>`;
+    + ` aria-label="${escape(`${name}: ${sees.whole}`)}">${small() ? sees.signs : sees.html}</div>`;
 }
 
 const LETTERS = { native: "N", emulated: "E", call: "C", elided: "∅" };
@@ -132,9 +133,9 @@ function saysOf(row, outcome) {
   const mark = { agrees: "", disagrees: "!", waived: "~" }[agreement];
   const whole = [word, kind, agreement === "agrees" ? "agrees with the manual" : agreement, long].filter(Boolean).join(", ");
   const middle = [agreement === "agrees" ? "" : agreement, kind].filter(Boolean).join(" ");
-  const html = `<span class="s">${core.signs[looks.word[outcome]]}<em>${mark}</em></span><span class="w">${word}</span>`
-    + `<span class="r">${middle}</span><span class="r">${sign} ${short}</span><span class="k">${LETTERS[kind] ?? ""}${sign}</span>`;
-  return { word, kind, agreement, whole, html };
+  const first = `<span class="s">${core.signs[looks.word[outcome]]}<em>${mark}</em></span>`;
+  const html = `${first}<span class="w">${word}</span><span class="r">${middle}</span><span class="r">${sign} ${short}</span>`;
+  return { word, kind, agreement, whole, html, signs: `${first}<span class="k">${LETTERS[kind] ?? ""}${sign}</span>` };
 }
 
 function marked(text) {
@@ -163,6 +164,12 @@ function moveFocus(item, column, { align = "auto" } = {}) {
   if (grid.scrollLeft > left) grid.scrollLeft = left;
   else if (grid.scrollLeft < right) grid.scrollLeft = right;
 }
+
+// What a cell says as a whole, for the mouse; written where it points, not into every cell.
+grid.addEventListener("mouseover", (event) => {
+  const cell = event.target.closest("[role=gridcell]");
+  if (cell) cell.title = cell.ariaLabel;
+});
 
 grid.addEventListener("click", (event) => {
   const cell = event.target.closest("[id^=i]"), line = event.target.closest(".rows > .row");

@@ -82,7 +82,7 @@ function printTable() {
   const shown = view.rows.flat().slice(0, ON_PAPER), left = view.count - shown.length;
   const headings = view.columns.map((column) => `<th>${escape(column.name)}</th>`).join("");
   const lines = shown.map((row) => `<tr><th>${escape(caseName(row))}</th>${view.columns.map(({ best }) =>
-    `<td>${best[row] ? saysOf(row, best[row] - 1).html : ""}</td>`).join("")}</tr>`);
+    `<td>${best[row] ? saysOf(row, best[row] - 1)[view.columns.length > 6 ? "signs" : "html"] : ""}</td>`).join("")}</tr>`);
   return `<h2>${escape(document.getElementById("status").textContent)}</h2><table><thead><tr><th>case</th>${headings}</tr></thead>`
     + `<tbody>${lines.join("")}</tbody></table>${left > 0 ? `<p>… and ${plural(left, "case")} more: filter, and print again.</p>` : ""}${legend()}`;
 }
@@ -90,7 +90,6 @@ function printTable() {
 addEventListener("beforeprint", () => {
   const paper = document.getElementById("print");
   paper.innerHTML = state.tab === "matrix" && !state.cell ? printTable() : "";
-  paper.classList.toggle("small", view.columns.length > 6);
   paper.hidden = false;
 });
 addEventListener("afterprint", () => {
