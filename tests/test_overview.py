@@ -68,6 +68,7 @@ def test_two_targets_are_held_against_each_other() -> None:
 def test_a_case_that_the_other_was_not_asked_is_no_difference() -> None:
     cells = [one("mma.a", "sm_90a"), one("mma.a", "sm_121a"), one("mma.b", "sm_90a")]
     assert said("sm_90a", "against", cells) == ["sm_121a: accepts the same 1 case."]
+    assert said("sm_121a", "lacks", cells) == ["It lacks nothing that another of these targets has."]
 
 
 def test_emulated_disagreeing_unvalidated_and_not_asked() -> None:

@@ -104,7 +104,7 @@ function familyCell(column, at, rows, index) {
   return `<div role="gridcell" class="c sum" id="i${index}c${at}" aria-label="${escape(column.name)}: ${all}">`
     + (asked ? `<span class="n">${accepted === asked ? "all" : accepted || "none"}`
       + `<small>${accepted && accepted !== asked ? `/${asked}` : ""}</small>`
-      + `${failed ? `<em class="bad">≠${failed}</em>` : ""}${odd ? `<em class="bad">!${odd}</em>` : ""}</span>`
+      + `${failed ? `<em class="bad">≠<small>${failed}</small></em>` : ""}${odd ? `<em class="bad">!<small>${odd}</small></em>` : ""}</span>`
       + `<span class="bar"><i style="width:${taken}%"></i><b style="width:${right}%"></b></span>` : "") + "</div>";
 }
 
