@@ -25,7 +25,7 @@ FACTS = (
     "waived",
     "stale",
 )
-FAILED = ("unloadable", "faulted", "hung", "wrong")
+FAILED = tuple(word for word in ACCEPTED if word not in ("assembled", "correct"))
 
 Sets = Mapping[str, int]
 
@@ -111,7 +111,9 @@ def _has(found: Table, target: str, here: Sets, others: Mapping[str, Sets]) -> I
         yield Statement("has", text, {"targets": target, "proof": "validated here"})
     failed = _get(here, "failed")
     if failed:
-        text = f"{_cases(failed)} did not come through on hardware: refused by the driver, faulted, hung or wrong: "
+        text = (
+            f"{_cases(failed)} did not come through on hardware: refused by the driver, faulted, hung, flaky or wrong: "
+        )
         text += _list(by_family(found, failed)) + "."
         yield Statement("has", text, {"targets": target, "words": ",".join(FAILED)})
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from reports.cells import Cell, merge
 from reports.drift import ACCEPTED
+from reports.overview import FAILED
 from suite.errors import UsageError
 from suite.record import Record
 from suite.targets import ALL
@@ -60,9 +61,8 @@ def fields(cells: Iterable[Cell]) -> dict[tuple[str, str], Field]:
     for seen in (cell.seen for cell in cells):
         found = counts.setdefault((seen.family, seen.target), Counter())
         found.update(("asked", seen.word, *(("accepted",) if seen.word in ACCEPTED else ())))
-    failed = ("unloadable", "faulted", "hung", "wrong")
     return {
-        key: Field(found["asked"], found["accepted"], found["correct"], sum(found[word] for word in failed))
+        key: Field(found["asked"], found["accepted"], found["correct"], sum(found[word] for word in FAILED))
         for key, found in counts.items()
     }
 

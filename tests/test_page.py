@@ -139,6 +139,13 @@ def render_name(case: str) -> str:
     return found.kernel
 
 
+@pytest.mark.parametrize("word", WORDS)
+def test_every_word_has_a_look_and_a_meaning(word: str) -> None:
+    page = build([record(BASE)])
+    assert f".w-{word}" in page
+    assert f"  {word}: " in page
+
+
 def test_the_same_records_give_the_same_blocks() -> None:
     one, two = (blocks_of(build([record(BASE)])) for _ in range(2))
     assert {name: one[name] for name in one if name != "core"} == {name: two[name] for name in two if name != "core"}

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.matrix import SIGNS
-from reports.overview import FACTS, Table, facts_of, overview
+from reports.overview import FACTS, FAILED, Table, facts_of, overview
 from reports.page.pack import Column, Numbered, Outcome, Pack
 from reports.page.sources import Describe, Described
 from suite.model import AGREEMENTS, REALIZATIONS, WORDS
@@ -95,6 +95,7 @@ def _core(packed: Pack, groups: Mapping[tuple[str, str], list[int]]) -> dict[str
     return {
         "schema": SCHEMA,
         "words": WORDS,
+        "failed": FAILED,
         "signs": [SIGNS[word] for word in WORDS],
         "realizations": REALIZATIONS,
         "agreements": AGREEMENTS,

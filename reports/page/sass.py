@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from reports.page.pack import Column, Pack
 from suite import catalogue, targets, toolchains
 from suite.assemble import assemble
-from suite.disassemble import DisassemblerError, disassemble
-from suite.errors import UsageError
+from suite.disassemble import disassemble
+from suite.errors import DisassemblerError, UsageError
 from suite.evidence import Evidence
 from suite.model import Sass, Verdict
 from suite.probe import Case

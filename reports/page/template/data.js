@@ -39,7 +39,7 @@ async function cellsOf(group) {
 const core = await json("core");
 const looks = core.outcomes;
 const CORRECT = core.words.indexOf("correct");
-const FAILED = core.words.map((word) => ["unloadable", "faulted", "hung", "wrong"].includes(word));
+const FAILED = core.words.map((word) => core.failed.includes(word));
 const ACCEPTED = core.words.map((word) => word !== "rejected" && word !== "unaskable");
 
 function caseName(row) {

@@ -82,6 +82,7 @@ function claimed({ row, target, claims, detail, outcome }) {
   const since = claim.minimum[target];
   const ranges = Object.entries(Object.groupBy?.(Object.keys(claim.minimum), (name) => claim.minimum[name])
     ?? { "": Object.keys(claim.minimum) });
+  ranges.sort(([one], [other]) => one.localeCompare(other, "en", { numeric: true }));
   const where = ranges.map(([ptx, names]) => `${ptx ? `from PTX ${ptx}: ` : ""}${names.join(", ")}`).join("<br>");
   return part("Claim of the manual", facts([
     ["section", `PTX ISA ${escape(claim.section)}`],

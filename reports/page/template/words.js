@@ -53,6 +53,7 @@ const MEANINGS = {
   unloadable: "the driver refuses the code",
   faulted: "the launch ended in an error",
   hung: "the launch did not end",
+  flaky: "it ran, and the same launch repeated gave other bits",
   wrong: "it ran, and a bit of the result is not what it must be",
   correct: "it ran, and every bit is right",
 };
