@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv matrix toolchains sweep test lint types unit conformance one-by-one bench gpu wheels mutants format clean distclean
+.PHONY: help venv matrix toolchains sweep report test lint types unit conformance one-by-one bench gpu wheels mutants format clean distclean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -30,6 +30,8 @@ toolchains: $(STAMP)  ## fetch one ptxas of each minor release from 12.8 on into
 	$(PY) -m suite fetch
 sweep: toolchains  ## every case on every target with each of those, into build/sweep
 	$(PY) -m suite run --arch all --toolchain 12.8,12.9,13.0,13.1,13.2,13.3,13.4,13.5 --matrix build/sweep $(ARGS)
+report: $(STAMP)  ## the page of the committed records, and of build/sweep if it is there: build/report.html
+	$(PY) -m suite report reports/records/*.jsonl $(wildcard build/sweep/record.*) -o build/report.html $(ARGS)
 lint: $(STAMP)  ## ruff, rules and layout
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .

@@ -1,0 +1,1 @@
+"""The page: the capability matrix of any records as one self-contained HTML file."""
