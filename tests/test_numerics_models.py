@@ -238,6 +238,15 @@ def test_a_widened_c_is_aligned_as_f32() -> None:
     assert plain != widened
 
 
+def test_an_f32_result_that_is_packed_to_f16_keeps_the_sign_of_a_zero() -> None:
+    """An H200 shows it where a unit gives f32 and F2FP makes D of it."""
+    op = Operation("f16", "f16", "f32", "f16", 1, 1, 16)
+    arrays = {"a": np.zeros((1, 1, 16), np.uint64), "b": np.zeros((1, 16, 1), np.uint64)}
+    arrays["c"] = np.full((1, 1, 1), 0x80000001, np.uint64)
+    assert run(Fused(Step(25, -133, "RZ-FP32"), 16), op, arrays)[0, 0, 0] == 0x8000
+    assert run(Fused(Step(25, -21, "RNE-FP16"), 16), op, arrays)[0, 0, 0] == 0x0000
+
+
 def test_a_chain_of_f64_goes_up_in_k() -> None:
     op = Operation("f64", "f64", "f64", "f64", 1, 1, 4)
     values = np.array([2.0**53, 1.0, 1.0, 1.0])

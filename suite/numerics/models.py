@@ -16,7 +16,7 @@ from suite.numerics import chains, fdpa, scaled
 from suite.numerics.decode import Parts, parts, values_of
 from suite.numerics.fdpa import Step
 from suite.numerics.operation import Arrays, Codes, Operation, Values, part
-from suite.numerics.rounding import ROUND, codes_of
+from suite.numerics.rounding import ROUND, codes_of, packed
 
 CHUNK = 1 << 14  # dots that are worked on at once: their arrays stay in a core's cache
 EXACT_C = 1 << 31  # bound of s32
@@ -91,7 +91,7 @@ class Fused:
         for chosen in self.steps(op):
             c = fdpa.fused(step, *some(a, b, chosen), c)
             step = replace(step, accumulator="f16" if "FP16" in step.rounding else "f32")
-        return codes_of(op.d, ROUND["RNE-FP16"](c) if op.d == "f16" else c)
+        return codes_of(op.d, packed(op.d, c))
 
     def steps(self, op: Operation) -> Iterator[np.ndarray]:
         """Yield the products of each step."""
@@ -193,7 +193,7 @@ class Sequential:
             summed = chains.f32_chain(*some(a, b, chosen), begun)
             total = chains.nearest_f32(total, summed) if self.pairs else summed
         total = chains.nearest_f32(total, c) if self.late else total
-        return codes_of(op.d, ROUND["RNE-FP16"](total) if op.d == "f16" else total)
+        return codes_of(op.d, packed(op.d, total))
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,14 @@ ROUND: dict[str, Callable[[Values], Values]] = {
 FRACTION = {"RZ-FP32": 23, "RZ-E8M13": 13, "RNE-FP32": 23, "RNE-FP16": 10}
 
 
+def packed(fmt: str, values: Values) -> Values:
+    """Return f32 values as F2FP leaves them in D: rounded to nearest in IEEE arithmetic, a zero with its sign."""
+    if fmt != "f16":
+        return values
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        return values.astype(np.float16).astype(np.float64)
+
+
 def codes_of(fmt: str, values: Values) -> Codes:
     """Return the codes of values that the format holds; NaN takes the unit's one NaN."""
     if fmt == "f32":
