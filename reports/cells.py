@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from suite.model import WORDS, Observation
+from reports.columns import Columns, Keep, Key, stands
+from suite.model import Observation
 from suite.record import COMMITTED, Record, read
+from suite.record_columns import Column
 
 Validations = Mapping[tuple[str, str], tuple[str, ...]]
 
@@ -45,14 +47,16 @@ def validations(records: Iterable[Record]) -> Validations:
     """Return the targets on which each (case, kernel) was `correct`; a kernel that was changed since does not count."""
     found: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for record in records:
-        for cell in record.cells:
-            if shows(cell):
+        for part in getattr(record.cells, "parts", [record.cells]):
+            if isinstance(part, Column) and not any(said["word"] == "correct" for said in part.outcomes):
+                continue
+            for cell in filter(shows, part):
                 found[cell.case, cell.kernel].add(cell.target)
     return {key: tuple(sorted(targets)) for key, targets in found.items()}
 
 
 def merge(records: Sequence[Record], validated: Validations) -> list[Cell]:
-    """Return one cell a case, target and toolchain, in order of first appearance.
+    """Return one cell a case, target and toolchain, in order of first appearance; `stream` holds fewer at once.
 
     Of different kernels of a case the one asked last stands; where records of one kernel differ, a disagreement stands
     before an agreement, and more progress before less.
@@ -61,10 +65,16 @@ def merge(records: Sequence[Record], validated: Validations) -> list[Cell]:
     for record in sorted(records, key=lambda record: str(record.header.get("started", ""))):
         for cell in record.cells:
             key = (cell.case, cell.target, cell.toolchain)
-            if key not in best or best[key].kernel != cell.kernel or _weight(cell) > _weight(best[key]):
+            if key not in best or stands(cell, best[key]):
                 best[key] = cell
     return [Cell(cell, validated.get((cell.case, cell.kernel), ())) for cell in best.values()]
 
 
-def _weight(cell: Observation) -> tuple[int, int]:
-    return ("agrees", "waived", "disagrees").index(cell.agreement), WORDS.index(cell.word)
+def stream(
+    records: Iterable[Record], validated: Validations, wanted: Callable[[Key], bool], keep: Keep | None = None
+) -> Iterator[Cell]:
+    """Yield the merged cells a column at a time: of the columns that are `wanted`, the cases that `keep` takes."""
+    columns = Columns(records)
+    for key in filter(wanted, columns.keys):
+        for cell in columns.cells(key, keep).values():
+            yield Cell(cell, validated.get((cell.case, cell.kernel), ()))

@@ -1,18 +1,13 @@
-"""`drift`: what changed between two toolchains."""
+"""`drift`: what changed between two toolchains; `diff --toolchain X --toolchain Y` by another word."""
 
 from __future__ import annotations
 
 import argparse
-import json
-from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 
-from reports.drift import KINDS, drift
-from suite.errors import UsageError
-from suite.record import read
+from suite.commands import diff
 
-HELP = "show what changed between two toolchains in records: lost, new, realization, diagnostic, code"
+HELP = "show what changed between two toolchains in records: diff --toolchain BEFORE --toolchain AFTER"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,18 +19,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Print the changes; exit 1 if anything that was accepted no longer is."""
-    cells = [cell for path in options.records for cell in read(path).cells]
-    known = {cell.toolchain for cell in cells}
-    for name in (options.before, options.after):
-        if name not in known:
-            raise UsageError(f"no cell of these records is from {name!r}; they are from {', '.join(sorted(known))}")
-    changes = drift(cells, options.before, options.after)
-    for change in changes:
-        where = f"{change.case}@{change.target}"
-        text = f"{change.kind}: {where}: {change.before} -> {change.after}"
-        print(json.dumps(asdict(change)) if options.json else text)
-    counts = Counter(change.kind for change in changes)
-    if not options.json:
-        print(", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind]) or "nothing changed")
-    return 1 if counts["lost"] else 0
+    """Print the changes; exit 1 if anything that worked no longer does."""
+    style = "json" if options.json else "table"
+    compared = [options.before, options.after]
+    chosen = argparse.Namespace(
+        records=options.records, target=None, toolchain=compared, case=None, format=style, output=None
+    )
+    return diff.execute(chosen)
