@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -150,45 +151,12 @@ def _opcodes(change: Change) -> Texts:
 
 
 def _telling(names: Sequence[str]) -> str:
-    said = sorted(names, key=lambda name: (name.partition(".")[0] in _CARRIERS, not name.startswith("_")))
+    said = sorted(names, key=lambda name: (bool(_CARRIERS.match(name)), not name.startswith("_")))
     return " ".join(said[:MOST_OPCODES]) + (" …" if len(said) > MOST_OPCODES else "")
 
 
 # Opcodes that carry operands and control around an instruction, and tell nothing of it.
-_CARRIERS = frozenset(
-    [
-        "BAR",
-        "BRA",
-        "BSSY",
-        "BSYNC",
-        "CS2R",
-        "ELECT",
-        "EXIT",
-        "IADD3",
-        "IMAD",
-        "ISETP",
-        "LDC",
-        "LDG",
-        "LEA",
-        "LOP3",
-        "MOV",
-        "NOP",
-        "PLOP3",
-        "PRMT",
-        "R2UR",
-        "RET",
-        "S2R",
-        "S2UR",
-        "SEL",
-        "SHF",
-        "UIADD3",
-        "ULEA",
-        "ULOP3",
-        "UMOV",
-        "UPRMT",
-        "USEL",
-        "VOTE",
-        "VOTEU",
-        "WARPSYNC",
-    ]
+_CARRIERS = re.compile(
+    "(BAR|BRA|BSSY|BSYNC|CALL|CS2R|ELECT|EXIT|IADD3|IMAD|ISETP|LDC|LDG|LEA|LOP3|MOV|NOP|PLOP3|PRMT|R2UR|RET|S2R|S2UR|SEL"
+    "|SHF|UIADD3|ULEA|ULOP3|UMOV|UPRMT|USEL|VOTE|VOTEU|WARPSYNC)([.]|$)"
 )
