@@ -41,10 +41,11 @@ class Columns:
     """
 
     records: Iterable[Record]
-    _parts: dict[Key, list[Collection[Observation]]] = field(default_factory=dict)
+    _parts: dict[Key, list[tuple[Record, Collection[Observation]]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for record in sorted(self.records, key=lambda record: str(record.header.get("started", ""))):
+        self.records = sorted(self.records, key=lambda record: str(record.header.get("started", "")))
+        for record in self.records:
             self._take(record)
 
     @property
@@ -54,23 +55,27 @@ class Columns:
 
     def cells(self, at: Key, keep: Keep | None = None) -> Cells:
         """Return a column's cells by case, only those whose case `keep` takes; none where there is no such column."""
-        found: dict[str, Observation] = {}
-        for part in self._parts.get(at, ()):
+        return {case: cell for case, (cell, _) in self.traced(at, keep).items()}
+
+    def traced(self, at: Key, keep: Keep | None = None) -> dict[str, tuple[Observation, Record]]:
+        """Return a column's cells by case, each with the record that it is from."""
+        found: dict[str, tuple[Observation, Record]] = {}
+        for record, part in self._parts.get(at, ()):
             for cell in _kept(part, keep):
-                if cell.case not in found or stands(cell, found[cell.case]):
-                    found[cell.case] = cell
+                if cell.case not in found or stands(cell, found[cell.case][0]):
+                    found[cell.case] = (cell, record)
         return found
 
     def _take(self, record: Record) -> None:
         loose: dict[tuple[str, str], list[Observation]] = {}
         for part in getattr(record.cells, "parts", [record.cells]):
             if isinstance(part, Column):
-                self._parts.setdefault(key(part.place["target"], part.place["toolchain"]), []).append(part)
+                self._parts.setdefault(key(part.place["target"], part.place["toolchain"]), []).append((record, part))
                 continue
             for cell in part:
                 loose.setdefault((cell.target, cell.toolchain), []).append(cell)
         for (target, toolchain), cells in loose.items():
-            self._parts.setdefault(key(target, toolchain), []).append(cells)
+            self._parts.setdefault(key(target, toolchain), []).append((record, cells))
 
 
 def stands(new: Observation, old: Observation) -> bool:

@@ -1,0 +1,1 @@
+"""The compact table behind `supports(target, opcode, toolkit=…)`, and the forms in which others take it along."""
