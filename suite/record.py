@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from suite.errors import UsageError
-from suite.model import Diagnostic, NotAsked, Observation
-from suite.record_columns import Decoder, Encoder, check_words
+from suite.model import Observation
+from suite.record_columns import Decoder, Encoder, check_words, outcome_parts
 
 SCHEMA = 2  # 2 has columns and the code's hash; 1 is read as well
 
@@ -121,13 +121,12 @@ def from_json(data: Mapping[str, Any]) -> Observation:
     for name in _TEXTS:
         if not isinstance(data.get(name), str):
             raise ValueError(f"{name} is {data.get(name)!r}, not text")
-    for name in ("opcodes", "gpu"):
-        if not isinstance(data.get(name, {}), dict):
-            raise ValueError(f"{name} is no object")
-    nested: dict[str, Any] = {"diagnostics": tuple(Diagnostic(**entry) for entry in data.get("diagnostics", ()))}
-    if data.get("not_asked"):
-        nested["not_asked"] = NotAsked(**data["not_asked"])
-    return Observation(**{**data, **nested})
+    if not isinstance(data.get("gpu", {}), dict):
+        raise ValueError("gpu is no object")
+    for name, kind in (("code", str), ("observed", str), ("registers", int), ("instructions", int)):
+        if not isinstance(data.get(name, kind()), kind):
+            raise ValueError(f"{name} is {data[name]!r}")
+    return Observation(**{**data, **outcome_parts(data)})
 
 
 def read(path: Path) -> Record:
@@ -146,6 +145,8 @@ def read(path: Path) -> Record:
     complete = False
     for number, entry in _entries(path, lines):
         try:
+            if len(entry) != 1:
+                raise ValueError(f"a line is one thing, not {', '.join(map(str, entry)) or 'nothing'}")
             if "cell" in entry:
                 cells.add([from_json(entry["cell"])])
             elif {"cases", "codes", "column"} & set(entry):
@@ -154,7 +155,7 @@ def read(path: Path) -> Record:
                     cells.add(column)
             elif "not_asked" in entry:
                 missing = entry["not_asked"]
-                not_asked[missing["stage"], missing["reason"]] += missing["cases"]
+                not_asked[missing["stage"], missing["reason"]] += _natural(missing["cases"])
             elif "end" in entry:
                 complete = not entry["end"]["interrupted"]
                 if complete and entry["end"]["cells"] != len(cells):
@@ -164,6 +165,12 @@ def read(path: Path) -> Record:
         except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
             raise UsageError(f"{path}:{number}: broken record line: {error}") from None
     return Record(path, header, cells, dict(not_asked), complete)
+
+
+def _natural(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} is no count")
+    return value
 
 
 def _bytes(path: Path) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from suite.model import AGREEMENTS, REALIZATIONS, WORDS, Diagnostic, NotAsked, Observation
+from suite.model import AGREEMENTS, DIAGNOSTIC_CLASSES, REALIZATIONS, WORDS, Diagnostic, NotAsked, Observation
 
 # Fields of a cell by where they stand: in the column itself, in the table of cases, in the outcome.
 _OF_COLUMN = ("target", "toolchain", "ptx")
@@ -20,10 +20,19 @@ _OF_CODE = ("code", "registers", "instructions")
 
 # What a cell of a column has where its outcome or code does not say.
 _DEFAULTS: dict[str, Any] = {
-    **{"realization": None, "opcodes": {}, "code": "", "registers": 0, "instructions": 0, "observed": ""},
-    **{"diagnostics": (), "not_asked": None, "gpu": {}, "waiver": ""},
+    "realization": None,
+    "opcodes": {},
+    "code": "",
+    "registers": 0,
+    "instructions": 0,
+    "observed": "",
+    "diagnostics": (),
+    "not_asked": None,
+    "gpu": {},
+    "waiver": "",
 }
 
+_OF_LINE = {*_OF_COLUMN, "outcomes", "cells", "codes"}
 _OF_OUTCOME = {"word", "agreement", "realization", "opcodes", "diagnostics", "not_asked", "waiver"}
 
 Line = Mapping[str, Any]
@@ -124,16 +133,20 @@ class Decoder:
             self._cases = [_texts(case, _OF_CASE) for case in line["cases"]]
             return None
         if "codes" in line:
-            self._codes += [dict(zip(_OF_CODE, code, strict=True)) for code in line["codes"]]
+            self._codes += map(_read_code, line["codes"])
             return None
         column = line["column"]
+        if set(column) != _OF_LINE:
+            raise ValueError(f"a column has {', '.join(_OF_LINE)}, not {', '.join(column)}")
         place = dict(zip(_OF_COLUMN, _texts([column[name] for name in _OF_COLUMN], _OF_COLUMN), strict=True))
         numbers, at = column["cells"], column["codes"]
         if not len(numbers) == len(at) == len(self._cases):
             raise ValueError(f"{len(numbers)} cells and {len(at)} codes for {len(self._cases)} cases")
         outcomes = [_read_outcome(outcome) for outcome in column["outcomes"]]
-        if not all(0 <= number < len(outcomes) for number in numbers):
+        if not all(type(number) is int and 0 <= number < len(outcomes) for number in numbers):
             raise ValueError("a cell names an outcome that is not there")
+        if not all(type(number) is int for number in at):
+            raise ValueError("a cell names a code that is not there")
         return Column(place, self._cases, outcomes, numbers, [self._codes[i] if i >= 0 else {} for i in at])
 
 
@@ -150,10 +163,41 @@ def _texts(values: Sequence[Any], names: Sequence[str]) -> tuple[str, ...]:
     return tuple(values)
 
 
+def outcome_parts(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parts of a cell or outcome that are no plain texts, as their types.
+
+    Raises `ValueError` or `TypeError` for what is none.
+    """
+    opcodes, said = data.get("opcodes", {}), data.get("diagnostics", [])
+    if not isinstance(opcodes, dict) or not all(type(count) is int for count in opcodes.values()):
+        raise ValueError(f"opcodes are {opcodes!r}, not counts by name")
+    if not isinstance(said, list) or not isinstance(data.get("waiver", ""), str):
+        raise ValueError("diagnostics are no list, or the waiver is no text")
+    gap = NotAsked(**data["not_asked"]) if data.get("not_asked") else None
+    if gap and not (isinstance(gap.stage, str) and isinstance(gap.reason, str)):
+        raise ValueError(f"not_asked is {data['not_asked']!r}")
+    return {"opcodes": opcodes, "diagnostics": tuple(map(_diagnostic, said)), "not_asked": gap}
+
+
+def _diagnostic(data: Mapping[str, Any]) -> Diagnostic:
+    found = Diagnostic(**data)
+    line_is_right = found.line is None or type(found.line) is int
+    if found.kind not in DIAGNOSTIC_CLASSES or not isinstance(found.text, str) or not line_is_right:
+        raise ValueError(f"{data!r} is no diagnostic of a class that is known")
+    if found.severity not in ("error", "fatal", "warning", "info"):
+        raise ValueError(f"severity is {found.severity!r}")
+    return found
+
+
 def _read_outcome(data: Mapping[str, Any]) -> dict[str, Any]:
     check_words(data)
     if set(data) - _OF_OUTCOME:
         raise ValueError(f"unknown field {sorted(set(data) - _OF_OUTCOME)[0]!r}")
-    said = tuple(Diagnostic(**entry) for entry in data.get("diagnostics", ()))
-    gap = NotAsked(**data["not_asked"]) if data.get("not_asked") else None
-    return {**data, "diagnostics": said, "not_asked": gap}
+    return {**data, **outcome_parts(data)}
+
+
+def _read_code(values: Sequence[Any]) -> dict[str, Any]:
+    digest, registers, instructions = values
+    if not isinstance(digest, str) or type(registers) is not int or type(instructions) is not int:
+        raise ValueError(f"{values!r} is no code")
+    return dict(zip(_OF_CODE, values, strict=True))
