@@ -37,7 +37,7 @@ NO_LONGER_WORKS = ("lost", "wrong now")
 _STANDING = {
     **dict.fromkeys(("unaskable", "rejected"), "refused"),
     "assembled": "accepted",
-    **dict.fromkeys(("unloadable", "faulted", "hung", "wrong"), "failing"),
+    **dict.fromkeys(("unloadable", "faulted", "hung", "flaky", "wrong"), "failing"),
     "correct": "correct",
 }
 

@@ -140,31 +140,46 @@ def read(path: Path) -> Record:
     except (OSError, EOFError, lzma.LZMAError) as error:
         raise UsageError(f"cannot read the record {path}: {error}") from None
     header = _header(path, lines[0])
-    cells, decoder = Cells(), Decoder()
-    not_asked: Counter[tuple[str, str]] = Counter()
-    complete = False
+    found = _Contents()
     for number, entry in _entries(path, lines):
         try:
-            if len(entry) != 1:
-                raise ValueError(f"a line is one thing, not {', '.join(map(str, entry)) or 'nothing'}")
-            if "cell" in entry:
-                cells.add([from_json(entry["cell"])])
-            elif {"cases", "codes", "column"} & set(entry):
-                column = decoder.take(entry)
-                if column:
-                    cells.add(column)
-            elif "not_asked" in entry:
-                missing = entry["not_asked"]
-                not_asked[missing["stage"], missing["reason"]] += _natural(missing["cases"])
-            elif "end" in entry:
-                complete = not entry["end"]["interrupted"]
-                if complete and entry["end"]["cells"] != len(cells):
-                    raise ValueError(f"the record ends with {entry['end']['cells']} cells and holds {len(cells)}")
-            else:
-                raise ValueError("neither cell, column, not_asked nor end")
+            found.take(entry)
         except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
             raise UsageError(f"{path}:{number}: broken record line: {error}") from None
-    return Record(path, header, cells, dict(not_asked), complete)
+    return Record(path, header, found.cells, dict(found.not_asked), found.complete)
+
+
+@dataclass
+class _Contents:
+    """What the lines after the header have said so far."""
+
+    cells: Cells = field(default_factory=Cells)
+    not_asked: Counter[tuple[str, str]] = field(default_factory=Counter)
+    complete: bool = False
+    _decoder: Decoder = field(default_factory=Decoder)
+
+    def take(self, entry: Mapping[str, Any]) -> None:
+        """Take a line. Raises what a broken one makes it raise, `ValueError` for one that is not known."""
+        if len(entry) != 1:
+            raise ValueError(f"a line is one thing, not {', '.join(map(str, entry)) or 'nothing'}")
+        if "cell" in entry:
+            self.cells.add([from_json(entry["cell"])])
+        elif {"cases", "codes", "column"} & set(entry):
+            column = self._decoder.take(entry)
+            if column:
+                self.cells.add(column)
+        elif "not_asked" in entry:
+            missing = entry["not_asked"]
+            self.not_asked[missing["stage"], missing["reason"]] += _natural(missing["cases"])
+        elif "end" in entry:
+            self._end(entry["end"])
+        else:
+            raise ValueError("neither cell, column, not_asked nor end")
+
+    def _end(self, end: Mapping[str, Any]) -> None:
+        self.complete = not end["interrupted"]
+        if self.complete and end["cells"] != len(self.cells):
+            raise ValueError(f"the record ends with {end['cells']} cells and holds {len(self.cells)}")
 
 
 def _natural(value: Any) -> int:

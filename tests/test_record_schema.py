@@ -168,7 +168,8 @@ def test_thousands_of_small_records_merge(tmp_path: Path) -> None:
     count = 2000
     for number in range(count):
         writer = Writer(tmp_path / f"{number:04}.jsonl", {"catalogue": "abc"})
-        writer.add(cell(case=f"f.g:a={number % 700}", word="wrong" if number == 1500 else "correct"))
+        odd = {"word": "wrong", "agreement": "disagrees"} if number == 1500 else {}
+        writer.add(cell(case=f"f.g:a={number % 700}", **odd))
         writer.close({})
     records = [read(path) for path in sorted(tmp_path.glob("*.jsonl"))]
     known = validations(records)
