@@ -108,16 +108,16 @@ def _rows(
 ) -> Iterable[Row]:
     for texts, group in found.items():
         alike: dict[tuple[str, ...], list[str]] = {}
-        for place, cases in group.cases.items():
-            alike.setdefault(tuple(cases), []).append(place)
+        for place, ids in group.cases.items():
+            alike.setdefault(tuple(ids), []).append(place)
         if kind == "code changed":
             yield _code_row(form, group)
             continue
         for cases, places in alike.items():
             which = describe(cases, asked[form, places[0]])
-            said = [": ".join(filter(None, both)) for both in zip(texts, group.opcodes, strict=True)]
+            before, after = (": ".join(filter(None, both)) for both in zip(texts, group.opcodes, strict=True))
             count = len(cases) * len(places)
-            yield Row(kind, form.partition(".")[0], form, which, count, tuple(places), *said, group.example)
+            yield Row(kind, form.partition(".")[0], form, which, count, tuple(places), before, after, group.example)
 
 
 def _code_row(family: str, group: _Group) -> Row:

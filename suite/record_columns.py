@@ -32,6 +32,7 @@ _DEFAULTS: dict[str, Any] = {
     "waiver": "",
 }
 
+_SEVERITIES = ("error", "fatal", "warning", "info")
 _OF_LINE = {*_OF_COLUMN, "outcomes", "cells", "codes"}
 _OF_OUTCOME = {"word", "agreement", "realization", "opcodes", "diagnostics", "not_asked", "waiver"}
 
@@ -174,19 +175,18 @@ def outcome_parts(data: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(said, list) or not isinstance(data.get("waiver", ""), str):
         raise ValueError("diagnostics are no list, or the waiver is no text")
     gap = NotAsked(**data["not_asked"]) if data.get("not_asked") else None
-    if gap and not (isinstance(gap.stage, str) and isinstance(gap.reason, str)):
+    if gap and not all(isinstance(text, str) for text in vars(gap).values()):
         raise ValueError(f"not_asked is {data['not_asked']!r}")
     return {"opcodes": opcodes, "diagnostics": tuple(map(_diagnostic, said)), "not_asked": gap}
 
 
 def _diagnostic(data: Mapping[str, Any]) -> Diagnostic:
-    found = Diagnostic(**data)
-    line_is_right = found.line is None or type(found.line) is int
-    if found.kind not in DIAGNOSTIC_CLASSES or not isinstance(found.text, str) or not line_is_right:
-        raise ValueError(f"{data!r} is no diagnostic of a class that is known")
-    if found.severity not in ("error", "fatal", "warning", "info"):
-        raise ValueError(f"severity is {found.severity!r}")
-    return found
+    line, text = data.get("line"), data.get("text")
+    if data.get("kind") not in DIAGNOSTIC_CLASSES or data.get("severity") not in _SEVERITIES:
+        raise ValueError(f"{data!r} is of no class or severity that is known")
+    if not isinstance(text, str) or not (line is None or type(line) is int):
+        raise ValueError(f"{data!r} is no diagnostic")
+    return Diagnostic(**data)
 
 
 def _read_outcome(data: Mapping[str, Any]) -> dict[str, Any]:

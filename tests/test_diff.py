@@ -21,7 +21,9 @@ from suite.model import WORDS, Diagnostic, Observation
 from suite.record import Record, Writer
 from tests.observations import BASE, cell, observations
 
-REFUSED = dict(word="rejected", realization=None, opcodes={}, diagnostics=(Diagnostic("other", "error", "no"),))
+REFUSED: dict[str, Any] = dict(
+    word="rejected", realization=None, opcodes={}, diagnostics=(Diagnostic("other", "error", "no"),)
+)
 
 
 @pytest.mark.parametrize(

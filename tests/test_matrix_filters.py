@@ -52,7 +52,7 @@ def written(path: Path) -> str:
 
 
 # what is asked for          exit, what is there, what is not
-FILTERED = (
+FILTERED: tuple[tuple[list[str], tuple[int, str, str]], ...] = (
     ([], (1, "sm_90a", "nothing")),
     (["--targets", "sm_80"], (0, "sm_80", "sm_90a")),
     (["--family", "mma_sync"], (0, "mma_sync", "sm_80")),

@@ -82,7 +82,7 @@ def seen(**changes: Any) -> dict[str, Any]:
 
 
 DIAGNOSTIC = {"kind": "other", "severity": "error", "text": "no"}
-RIGHT = (
+RIGHT: tuple[dict[str, Any], ...] = (
     seen(),
     seen(diagnostics=[DIAGNOSTIC], code="00", registers=3, instructions=4, not_asked={"stage": "load", "reason": "x"}),
     column(),
@@ -91,7 +91,7 @@ RIGHT = (
     {"codes": [["00ff", 8, 12]]},
     {"cases": [["f.g:", "add", "k1", ""]]},
 )
-WRONG = (
+WRONG: tuple[dict[str, Any], ...] = (
     {},
     {"other": 1},
     seen() | {"more": 1},

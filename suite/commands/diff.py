@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -48,18 +48,26 @@ def report(before: Side, after: Side, case: Sequence[str] | None, style: str, ou
         raise UsageError(f"{before.name} and {after.name} share no target and toolchain; name them with --target twice")
     lost: list[str] = []
     changes = _noting(diff.changes(before, after, matching(case)), lost)
-    if style == "json":
-        text = "\n".join(diff_text.lines(before, after, changes)) + "\n"
+    if style == "table" and not output:
+        tables.show(diff_text.tables(before, after, fold(changes)))
+    elif style == "json":
+        _pour(diff_text.lines(before, after, changes), output)
     else:
-        found = list(diff_text.tables(before, after, fold(changes)))
-        text = tables.to_markdown(found) if style == "markdown" or output else ""
-    if output:
-        write(output, text)
-    elif text:
-        print(text, end="")
-    else:
-        tables.show(found)
+        _pour([tables.to_markdown(diff_text.tables(before, after, fold(changes)))], output)
     return 1 if lost else 0
+
+
+def _pour(lines: Iterable[str], output: Path | None) -> None:
+    """Print or write lines as they come: there may be more than memory holds."""
+    if output is None:
+        for line in lines:
+            print(line)
+        return
+    try:
+        with output.open("w", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in lines)
+    except OSError as error:
+        raise UsageError(f"cannot write {output}: {error.strerror}") from None
 
 
 def write(path: Path, text: str) -> None:
