@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from suite.model import AGREEMENTS, DIAGNOSTIC_CLASSES, REALIZATIONS, WORDS, Diagnostic, NotAsked, Observation
@@ -177,7 +178,18 @@ def outcome_parts(data: Mapping[str, Any]) -> dict[str, Any]:
     gap = NotAsked(**data["not_asked"]) if data.get("not_asked") else None
     if gap and not all(isinstance(text, str) for text in vars(gap).values()):
         raise ValueError(f"not_asked is {data['not_asked']!r}")
-    return {"opcodes": opcodes, "diagnostics": tuple(map(_diagnostic, said)), "not_asked": gap}
+    return {"opcodes": _shared(tuple(opcodes.items())), "diagnostics": tuple(map(_diagnostic, said)), "not_asked": gap}
+
+
+@lru_cache(maxsize=1 << 18)
+def _shared(opcodes: tuple[tuple[str, int], ...]) -> dict[str, int]:
+    """Return the counts; equal ones are one object, for sweeps of neighbouring targets and toolchains repeat them."""
+    return dict(opcodes)
+
+
+@lru_cache(maxsize=1 << 16)
+def _message(kind: str, severity: str, text: str, line: int | None = None) -> Diagnostic:
+    return Diagnostic(kind, severity, text, line)
 
 
 def _diagnostic(data: Mapping[str, Any]) -> Diagnostic:
@@ -186,7 +198,7 @@ def _diagnostic(data: Mapping[str, Any]) -> Diagnostic:
         raise ValueError(f"{data!r} is of no class or severity that is known")
     if not isinstance(text, str) or not (line is None or type(line) is int):
         raise ValueError(f"{data!r} is no diagnostic")
-    return Diagnostic(**data)
+    return _message(**data)
 
 
 def _read_outcome(data: Mapping[str, Any]) -> dict[str, Any]:
