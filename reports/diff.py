@@ -33,6 +33,8 @@ KINDS = {
 CHANGES = tuple(KINDS)[:8]
 NO_LONGER_WORKS = ("lost", "wrong now")
 
+ACCEPTED = ("assembled", "unloadable", "faulted", "hung", "flaky", "wrong", "correct")
+
 # How far a word says that the case came. Source: docs/terms.md, observation words.
 _STANDING = {
     **dict.fromkeys(("unaskable", "rejected"), "refused"),

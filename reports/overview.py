@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reports.cells import Cell, shows
-from reports.drift import ACCEPTED
+from reports.diff import ACCEPTED
 
 LONGEST = 6  # names in one sentence; the rest is counted
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reports.cells import Cell, merge
-from reports.drift import ACCEPTED
+from reports.diff import ACCEPTED
 from reports.overview import FAILED
 from suite.errors import UsageError
 from suite.record import Record
