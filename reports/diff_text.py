@@ -35,7 +35,7 @@ _ONCE = ("only before", "only after")
 
 def tables(before: Side, after: Side, folded: Folded) -> Iterator[Table]:
     """Yield the summary by family and a table a kind of change."""
-    yield Table(f"From {before.name} to {after.name}", (), (), _short(folded))
+    yield Table(f"From {before.name} to {after.name}", (), (), _catalogues(before, after) + _short(folded))
     yield _summary(folded.families)
     for kind in (*CHANGES, *_ONCE):
         rows = [row for row in folded.rows if row.kind == kind]
@@ -57,9 +57,18 @@ def lines(before: Side, after: Side, changes: Iterable[Change]) -> Iterator[str]
 
 
 def _side(side: Side) -> dict[str, Any]:
-    catalogues = sorted({str(record.header.get("catalogue", "")) for record in side.columns.records})
     columns = [{"target": key.target, "toolchain": key.toolchain} for key in side.keys]
-    return {"name": side.name, "columns": columns, "catalogues": catalogues}
+    return {"name": side.name, "columns": columns, "catalogues": _versions(side)}
+
+
+def _versions(side: Side) -> list[str]:
+    return sorted({str(record.header.get("catalogue", "")) for record in side.columns.records})
+
+
+def _catalogues(before: Side, after: Side) -> str:
+    """Return a sentence where the sides are of different catalogues, so that cases of one alone surprise nobody."""
+    old, new = _versions(before), _versions(after)
+    return "" if old == new else f"Catalogue {', '.join(old)} before, {', '.join(new)} now. "
 
 
 def _json(data: Mapping[str, Any]) -> str:

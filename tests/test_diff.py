@@ -222,3 +222,15 @@ def test_keys_sort_by_the_age_of_toolchains_then_targets() -> None:
 
 def test_a_change_names_a_cell() -> None:
     assert Change("only before", "", BASE, None).seen is BASE
+
+
+def test_different_catalogues_are_named() -> None:
+    def of(version: str) -> Side:
+        columns = Columns([Record(Path("r.jsonl"), {"catalogue": version}, [BASE])])
+        return Side(version, columns, columns.keys)
+
+    def said(before: Side, after: Side) -> str:
+        return tables.to_markdown(diff_text.tables(before, after, fold(changes(before, after))))
+
+    assert "Catalogue one before, two now. 1 cells asked in both" in said(of("one"), of("two"))
+    assert "Catalogue" not in said(of("one"), of("one"))
