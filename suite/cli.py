@@ -10,7 +10,10 @@ from collections.abc import Sequence
 from suite.errors import UsageError
 
 # Order of `--help`. Each module has `HELP`, `arguments(parser)` and `execute(options) -> exit code`.
-COMMANDS = ("list", "show", "explain", "run", "matrix", "bundle", "toolchains", "fetch", "floor", "compat", "drift")
+COMMANDS = (
+    *("list", "show", "explain", "sanity", "run", "matrix", "bundle", "toolchains", "fetch", "floor"),
+    *("compat", "drift"),
+)
 
 EXIT_UNJUDGED = 2  # as argparse's own for bad usage
 
