@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from suite.sanity.device import milliseconds
 from suite.sanity.performance import spread
 from suite.sanity.steps import Emit
 
-_BYTES = 1 << 28
+_BYTES = 1 << 26
 _RUNS = 5
 
 
@@ -41,6 +42,7 @@ def _buffer(context: Any, index: int) -> tuple[int, int]:
     return filled, empty
 
 
+@cache
 def _words(index: int) -> np.ndarray:
     return np.random.default_rng(index).integers(0, 1 << 32, _BYTES // 4, dtype=np.uint32)
 

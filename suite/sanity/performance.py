@@ -51,10 +51,9 @@ def run(emit: Emit, index: str, level: str) -> None:
 def wanted(capability: tuple[int, int], level: str) -> list[Rate]:
     """Return the rates that a chip has: of each input type that of its fastest unit, at the full level all."""
     here = [rate for rate in rates.RATES if _has(rate, capability)]
-    if level == "full":
-        return here
-    fastest = {rate.kind: rate for rate in here}  # a later row is of a faster unit
-    return list(fastest.values())
+    units = {(rate.unit, rate.kind): rate for rate in here}  # a later row is of a larger shape
+    fastest = {rate.kind: rate for rate in here}  # or of a faster unit
+    return list(units.values() if level == "full" else fastest.values())
 
 
 def target(rate: Rate, capability: tuple[int, int]) -> Target:

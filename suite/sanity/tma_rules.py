@@ -57,7 +57,7 @@ RULES = (
     Rule("stride bytes",                  16, lambda n: replace(_PLAIN, strides=(4096 + n,))),
     Rule("address alignment",             16, lambda n: _PLAIN,                                  offset=True),
     Rule("element stride",                 8, lambda n: replace(_PLAIN, element_strides=(1, n)), 1, 64),
-    Rule("dimensions",                     5, _rank,                                             1, 8),
+    Rule("dimensions",                     5, _rank,                                             1, 5),
     Rule("inner bytes at 32B swizzle",    32, lambda n: _box(n, "32B"),                          16, 256, 16),
     Rule("inner bytes at 64B swizzle",    64, lambda n: _box(n, "64B"),                          16, 256, 16),
     Rule("inner bytes at 128B swizzle",  128, lambda n: _box(n, "128B"),                         16, 256, 16),

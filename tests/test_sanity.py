@@ -1,0 +1,252 @@
+"""The sanity check on machines made up to be bad, each in one way: the right exit code, and the right thing named."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from suite import gpu_device
+from suite.cli import main
+from suite.record import read
+from suite.sanity import steps
+from suite.sanity.steps import LIMITS
+from tests.test_sanity_schema import SCHEMA, broken
+
+FAKE = Path(__file__).with_name("fake_step.py")
+SOURCE = Path(__file__).with_name("fake_driver") / "libcuda.c"
+
+Answer = tuple[int, dict[str, Any]]
+Check = Callable[..., Answer]
+
+TRITON = {"name": "ptxas 12.0.76", "kind": "ptxas", "role": "Triton", "path": "/t/ptxas", "also": [], "ptx": "8.0",
+          "targets": ["sm_80", "sm_86"]}  # fmt: skip
+GOOD = {**TRITON, "name": "ptxas 13.5.37", "role": "PATH", "ptx": "9.5", "targets": ["sm_90", "sm_90a"]}
+
+
+def key(name: str, value: Any) -> dict[str, Any]:
+    return {"key": name, "value": value}
+
+
+END: dict[str, Any] = {"end": True}
+
+
+def python(**facts: Any) -> list[dict[str, Any]]:
+    return [key("python", {"python": "/usr/bin/python3", "paths": {}, **facts}), END]
+
+
+def torch(archs: list[str], cuda: str = "12.8") -> list[dict[str, Any]]:
+    return python(torch={"version": "2.9.0", "cuda": cuda, "archs": archs})
+
+
+QUIET: dict[str, Any] = {"packages": python(), "libraries": [END], "toolchains": [key("toolchain", GOOD), END]}
+
+
+@pytest.fixture(scope="session")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a driver that needs no GPU."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler here to build the fake driver with")
+    folder = tmp_path_factory.mktemp("driver")
+    line = [compiler, "-shared", "-fPIC", "-w", "-o", str(folder / "libcuda.so.1"), str(SOURCE)]
+    subprocess.run(line, check=True, timeout=120)
+    return folder
+
+
+@pytest.fixture
+def check(
+    driver: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Check:
+    """Return what runs the check on a made-up machine: keywords as in `tests.fake_step`, and `driver`, its fault."""
+
+    def run(*arguments: str, fault: str = "healthy", gpus: int = 1, **scenario: Any) -> Answer:
+        made = {**scenario, "steps": {**QUIET, **scenario.get("steps", {})}}
+        monkeypatch.setenv("LD_LIBRARY_PATH", str(driver))
+        monkeypatch.setenv("PTXPROOF_FAKE", fault)
+        monkeypatch.setenv("PTXPROOF_FAKE_GPUS", str(gpus))
+        line = [sys.executable, str(FAKE), json.dumps(made)]
+        monkeypatch.setattr(steps, "argv", lambda name, given: [*line, name, *given])
+        options = ["--json", *arguments]
+        if "--record" not in options:
+            options += ["--record", str(tmp_path / "sanity.jsonl")]
+        code = main(["sanity", *options])
+        report = json.loads(capsys.readouterr().out)
+        assert code == report["exit"]
+        assert not broken(report, SCHEMA)
+        return code, report
+
+    return run
+
+
+@pytest.fixture
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give every step few seconds, so that one that hangs is soon told."""
+    monkeypatch.setattr(steps, "LIMITS", {name: (25.0, 25.0) for name in LIMITS})
+
+
+def named(report: dict[str, Any], severity: str) -> list[str]:
+    return [finding["name"] for finding in report["findings"] if finding["severity"] == severity]
+
+
+def test_a_healthy_machine_is_fit_and_its_record_is_an_ordinary_one(check: Check, tmp_path: Path) -> None:
+    code, report = check("--need", "wgmma-hopper")
+    assert (code, named(report, "unfit"), named(report, "unjudged")) == (0, [], [])
+    assert "FIT" in report["summary"]
+    (gpu,) = report["gpus"]
+    words = {cell["case"].split(".")[0]: cell["word"] for cell in gpu["instructions"]}
+    assert (words["wgmma"], words["tcgen05"], words["integer"]) == ("correct", "rejected", "correct")
+    assert [profile["answer"] for profile in report["profiles"]] == ["go"]
+    record = read(tmp_path / "sanity.jsonl")
+    assert record.complete
+    assert {cell.target for cell in record.cells} == {"sm_90a"}
+    assert all(rate["source"] for rate in gpu["rates"] if rate["what"] in ("read", "wgmma f16"))
+
+
+def test_a_profile_of_another_chip_is_a_no_go(check: Check) -> None:
+    code, report = check("--need", "flash-attention-4")
+    assert code == 1
+    assert named(report, "unfit") == ["profile-no-go"]
+    assert "tcgen05.alloc" in report["findings"][0]["evidence"][0]
+
+
+#  what is bad                    scenario                                            exit  severity    name
+BAD = (
+    ("no GPU visible",            {"fault": "gone"},                                     2, "unjudged", "no-gpu-visible"),
+    ("held exclusively",          {"fault": "held"},                                     1, "unfit",    "gpu-held"),
+    ("no permission",             {"fault": "denied"},                                   1, "unfit",    "no-permission"),
+    ("an old driver",             {"fault": "old"},                                      1, "unfit",    "driver-too-old"),
+    ("a driver of CUDA 11",       {"fault": "ancient"},                                  1, "unfit",    "driver-too-old"),
+    ("less memory than declared", {"fault": "small"},                                    1, "unfit",    "limit"),
+    ("a slow GPU",                {"fault": "slow"},                                     1, "unfit",    "slow"),
+    ("a copy that is wrong",      {"fault": "wrong_copy"},                               1, "unfit",    "wrong-bits"),
+    ("wrong bits",                {"gpu": "wrong"},                                      1, "unfit",    "wrong-bits"),
+    ("a fault",                   {"gpu": "fault"},                                      1, "unfit",    "instruction-faulted"),
+    ("an instruction that hangs", {"gpu": "hang"},                                       1, "unfit",    "instruction-hung"),
+    ("a sick GPU",                {"gpu": "sick"},                                       1, "unfit",    "gpu-unhealthy"),
+    ("a step that dies",          {"steps": {"performance": "die"}},                     1, "unfit",    "step-died"),
+    ("Triton's ptxas is old",     {"steps": {"toolchains": [key("toolchain", GOOD), key("toolchain", TRITON), END]}},
+                                                                                         1, "unfit",    "bundled-ptxas-too-old"),
+    ("every ptxas is old",        {"steps": {"toolchains": [key("toolchain", {**TRITON, "role": "PATH"}), END]}},
+                                                                                         1, "unfit",    "no-ptxas-knows-gpu"),
+    ("no ptxas",                  {"steps": {"toolchains": [END]}},                      0, "warning",  "no-ptxas"),
+    ("a wheel without the arch",  {"steps": {"packages": torch(["sm_80", "sm_100"])}},   1, "unfit",    "wheel-without-arch"),
+    ("a wheel with PTX only",     {"steps": {"packages": torch(["sm_80", "compute_80"])}}, 0, "warning", "wheel-by-jit"),
+    ("a framework too new",       {"steps": {"packages": torch(["sm_90"], "14.0")}},     1, "unfit",    "framework-newer-than-driver"),
+    ("torch does not import",     {"steps": {"packages": python(torch_error="OSError: libcudart.so.12")}},
+                                                                                         1, "unfit",    "torch-does-not-import"),
+    ("libcudart.so.12 wanted",    {"steps": {"libraries": [key("library", {"name": "libcudart.so.13", "path": "/l", "version": "13.0"}),
+                                                           key("wants", {"module": "/m.so", "library": "libcudart.so.12"}), END]}},
+                                                                                         1, "unfit",    "libcudart-missing"),
+    ("memory errors",             {"nvml": {"nvmlDeviceGetTotalEccErrors": 3}},          1, "unfit",    "ecc-errors"),
+)  # fmt: skip  # noqa: E501
+
+
+@pytest.mark.parametrize(("scenario", "code", "severity", "name"), [row[1:] for row in BAD], ids=[row[0] for row in BAD])
+def test_a_bad_machine_is_named_for_what_is_bad(
+    check: Check, scenario: dict[str, Any], code: int, severity: str, name: str
+) -> None:
+    found, report = check(**scenario)
+    assert name in named(report, severity), report["findings"]
+    assert found == code, report["findings"]
+    told = next(finding for finding in report["findings"] if finding["name"] == name)
+    assert told["remedy"] or told["evidence"]
+
+
+def test_no_driver_is_a_half_that_cannot_be_judged(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = {"refused": ["NoDriver", "no NVIDIA driver on this machine (libcuda.so.1 not found)"]}
+    code, report = check(steps={"devices": [refused]})
+    assert code == 2
+    assert named(report, "unjudged") == ["no-driver"]
+    assert "GPU half could not be judged" in report["summary"]
+    assert report["inventory"]["assemblers"]
+    code, report = check(steps={"devices": [key("pci", ["0000:01:00.0"]), refused]})
+    assert (code, named(report, "unfit")) == (1, ["no-driver"])
+
+
+def test_a_profile_without_a_gpu_cannot_be_judged(check: Check) -> None:
+    code, report = check("--need", "tma-multicast", fault="gone")
+    assert code == 2
+    assert "profile-unjudged" in named(report, "unjudged")
+
+
+@pytest.mark.usefixtures("quickly")
+@pytest.mark.parametrize("step", ["packages", "limits", "devices"])
+def test_a_step_that_hangs_is_named_and_the_others_are_kept(
+    check: Check, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "LIMITS", {**steps.LIMITS, step: (2.0, 2.0)})
+    code, report = check(steps={step: "hang"})
+    assert code == 1
+    hung = next(finding for finding in report["findings"] if finding["name"] == "step-hung")
+    assert f"step {step} hung at: the hanging of {step}" in hung["says"]
+    ran = {entry["name"]: entry["status"] for entry in report["steps"]}
+    assert ran["toolchains"] == "done"
+    if step == "limits":
+        assert (ran["instructions"], ran["performance"]) == ("done", "skipped")
+
+
+def test_a_hung_driver_leaves_no_process_behind(driver: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(driver))
+    monkeypatch.setenv("PTXPROOF_FAKE", "hang")
+    ran = steps.run("limits", "0", seconds=6.0, gpu=0)
+    assert (ran.status, ran.gpu) == ("hung", 0)
+    assert ran.at == "dynamic shared memory a block, bytes"
+    assert ran.value("ptx_ceiling")["measured"] == "9.0"
+
+
+@pytest.mark.parametrize(
+    ("fault", "name"), [("second_slow", "slower-than-siblings"), ("second_differs", "differs-from-siblings")]
+)
+def test_the_gpu_that_differs_from_its_siblings_is_named(check: Check, fault: str, name: str) -> None:
+    code, report = check(fault=fault, gpus=2)
+    assert code == 1
+    told = [finding for finding in report["findings"] if finding["name"] == name]
+    assert told
+    assert {finding["where"] for finding in told} == {"gpu 1"}
+    assert len(report["peers"]) == 2
+
+
+def test_two_good_gpus_are_fit_and_each_has_its_record(check: Check, tmp_path: Path) -> None:
+    code, report = check(gpus=2)
+    assert (code, report["records"]) == (0, [str(tmp_path / "sanity.jsonl"), str(tmp_path / "sanity.gpu1.jsonl")])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_is_named(check: Check) -> None:
+    code, report = check("--record", "/dev/full")
+    assert code == 1
+    assert named(report, "unfit") == ["record-not-written"]
+
+
+def test_a_machine_without_ptxas_takes_what_was_packed(check: Check, tmp_path: Path) -> None:
+    packed = tmp_path / "quick.bundle"
+    assert main(["sanity", "--pack", str(packed), "--arch", "sm_90a"]) == 0
+    code, report = check("--bundle", str(packed), steps={"toolchains": [END], "assemble": "die"})
+    assert code == 0
+    assert {cell["word"] for cell in report["gpus"][0]["instructions"]} == {"correct", "rejected"}
+
+
+def test_what_a_chip_does_not_report_is_no_failure(check: Check) -> None:
+    code, report = check()
+    assert code == 0
+    assert report["inventory"]["nvml"][0]["memory_bytes"] == "not reported"
+
+
+def test_a_usage_error_is_2(check: Check, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sanity", "--need", "nonsense"]) == 2
+    assert "no profile is named 'nonsense'" in capsys.readouterr().err
+    assert main(["sanity", "--arch", "sm_121a"]) == 2
+
+
+@pytest.fixture(autouse=True)
+def forget() -> None:
+    gpu_device._answer.cache_clear()
+    os.environ.pop("CUDA_VISIBLE_DEVICES", None)
