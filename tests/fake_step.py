@@ -16,10 +16,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from suite import execute
-from suite.launch import Gpu
-from suite.sanity import child
-
 ORACLE = Path(__file__).with_name("oracle_gpu.py")
 
 
@@ -29,10 +25,10 @@ class FakeNvml(types.ModuleType):
     class NVMLError(Exception):
         pass
 
-    class NVMLError_NotSupported(NVMLError):  # noqa: N801, N818  (the library's own name)
+    class NVMLError_NotSupported(NVMLError):
         pass
 
-    class NVMLError_FunctionNotFound(NVMLError):  # noqa: N801, N818
+    class NVMLError_FunctionNotFound(NVMLError):
         pass
 
     def __init__(self, facts: dict[str, Any]) -> None:
@@ -68,8 +64,13 @@ def main(scenario: str, step: str, *arguments: str) -> None:
             print(json.dumps(line))
         return
     if step == "instructions":
+        from suite import execute
+        from suite.launch import Gpu
+
         line = [sys.executable, str(ORACLE), made.get("gpu", "healthy")]
         execute.Gpu = partial(Gpu, child=line, seconds=3.0)  # type: ignore[misc, assignment]
+    from suite.sanity import child
+
     child.main([step, *arguments])
 
 
