@@ -279,6 +279,7 @@ def test_two_good_gpus_are_fit_and_each_has_its_record(check: Check, tmp_path: P
     assert (code, report["records"]) == (0, [str(tmp_path / "sanity.jsonl"), str(tmp_path / "sanity.gpu1.jsonl")])
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the record's file, closed in the end
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_full_disk_is_named(check: Check) -> None:
     code, report = check("--record", "/dev/full")
@@ -286,9 +287,12 @@ def test_a_full_disk_is_named(check: Check) -> None:
     assert named(report, "unfit") == ["record-not-written"]
 
 
-def test_a_machine_without_ptxas_takes_what_was_packed(check: Check, tmp_path: Path) -> None:
+def test_a_machine_without_ptxas_takes_what_was_packed(
+    check: Check, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     packed = tmp_path / "quick.bundle"
     assert main(["sanity", "--pack", str(packed), "--arch", "sm_90a"]) == 0
+    assert "23 cells" in capsys.readouterr().out
     code, report = check("--bundle", str(packed), planted={"toolchains": [END], "assemble": "die"}, real="instructions")
     assert code == 0
     assert {cell["word"] for cell in report["gpus"][0]["instructions"]} == {"correct", "rejected"}

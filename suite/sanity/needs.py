@@ -135,7 +135,7 @@ def _patterns() -> Mapping[str, tuple[Case, ...]]:
 
 
 def _behind(opcode: str, name: str) -> tuple[Case, ...]:
-    """Return the cases that an opcode may realize on a chip: of the most telling patterns, those with most modifiers."""
+    """Return the cases that an opcode may realize on a chip: those of the patterns with most modifiers."""
     fitting = [pattern for pattern in _patterns() if matches(pattern, opcode)]
     most = max((pattern.count(".") for pattern in fitting), default=0)
     if not most:  # a bare IADD or MOV stands behind anything
