@@ -18,13 +18,16 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv matrix toolchains sweep report test lint types unit conformance one-by-one bench gpu wheels mutants format clean distclean
+.PHONY: help venv matrix sanity toolchains sweep report test lint types unit conformance one-by-one bench gpu wheels
+.PHONY: mutants format clean distclean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 venv: $(STAMP)  ## build .venv from requirements.txt, once
 matrix: $(STAMP)  ## every case on ARCH and on the local GPU: the matrix, printed and under OUT
 	$(PY) -m suite run --arch $(ARCH),local --matrix $(OUT) $(ARGS)
+sanity: $(STAMP)  ## is this machine fit? exit 0 fit, 1 not fit, 2 could not judge; ARGS='--need PROFILE'
+	@$(PY) -m suite sanity $(ARGS)
 test: lint types unit conformance  ## all of the next four
 toolchains: $(STAMP)  ## fetch one ptxas of each minor release from 12.8 on into the user's cache folder
 	$(PY) -m suite fetch

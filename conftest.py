@@ -12,6 +12,7 @@ from suite import selection
 from suite.conformance import Conformance, Question, Recorder
 from suite.errors import UsageError
 from suite.record import from_json
+from suite.sanity import quick
 
 CELL = "cell"  # the user property in which a worker sends its observation to the controller
 CONFORMANCE = pytest.StashKey[Conformance]()
@@ -62,9 +63,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         )
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
-    metafunc.parametrize(
-        "question", [pytest.param(q, id=q.id, marks=pytest.mark.xdist_group(q.group)) for q in questions]
-    )
+    metafunc.parametrize("question", [pytest.param(q, id=q.id, marks=_marks(q)) for q in questions])
+
+
+def _marks(question: Question) -> list[pytest.MarkDecorator]:
+    """Return the marks of a question: its group for xdist, and `sanity` where the quick set has it."""
+    group = pytest.mark.xdist_group(question.group)
+    return [group, pytest.mark.sanity] if question.case.id in quick.ids() else [group]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

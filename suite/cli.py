@@ -11,7 +11,7 @@ from suite.errors import UsageError
 
 # Order of `--help`. Each module has `HELP`, `arguments(parser)` and `execute(options) -> exit code`.
 COMMANDS = (
-    *("list", "show", "explain", "run", "matrix", "bundle", "toolchains", "fetch"),
+    *("list", "show", "explain", "sanity", "needs", "run", "matrix", "bundle", "toolchains", "fetch"),
     *("floor", "compat", "diff", "drift", "export", "answers", "mutants", "report"),
 )
 
