@@ -40,7 +40,7 @@ def shows(cell: Observation) -> bool:
 
 def committed() -> list[Record]:
     """Return the records of reports/records/, in name order."""
-    return [read(path) for path in sorted(COMMITTED.glob("*.jsonl"))]
+    return [read(path) for path in sorted([*COMMITTED.glob("*.jsonl"), *COMMITTED.glob("*.jsonl.xz")])]
 
 
 def validations(records: Iterable[Record]) -> Validations:

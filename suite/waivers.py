@@ -19,11 +19,16 @@ from suite.targets import ALL
 
 FILE = Path(__file__).resolve().parent.parent / "probes" / "waivers.toml"
 _KEYS = {"case", "targets", "toolchains", "words", "reason", "evidence"}
+_MALFORMED = "malformed"  # what an assembler also says of a template that is wrong
 
 
 @dataclass(frozen=True)
 class Waiver:
-    """One disagreement: which cells (globs over case, target and toolchain), the words they show, why, and evidence."""
+    """One disagreement: which cells (globs over case, target and toolchain), the words they show, why, and evidence.
+
+    `diagnostic` is `malformed` where the assembler calls the instruction that, and somebody made sure that it is not:
+    without it no waiver excuses such a cell, as the template may be wrong.
+    """
 
     case: str
     targets: tuple[str, ...]
@@ -31,6 +36,12 @@ class Waiver:
     words: tuple[str, ...]
     reason: str
     evidence: str
+    diagnostic: str = ""
+
+    def excuses(self, cell: Observation) -> bool:
+        """Tell whether the cell shows what the waiver says."""
+        malformed = cell.word == "rejected" and any(said.kind == _MALFORMED for said in cell.diagnostics)
+        return cell.word in self.words and (not malformed or self.diagnostic == _MALFORMED)
 
     def covers(self, cell: Observation) -> bool:
         """Tell whether the cell lies in the waiver's scope, whatever it shows."""
@@ -58,7 +69,7 @@ class Waivers:
         if cell.case not in self._of_case:
             self._of_case[cell.case] = [w for w in self.entries if fnmatchcase(cell.case, w.case)]
         covering = [waiver for waiver in self._of_case[cell.case] if waiver.covers(cell)]
-        fitting = [waiver for waiver in covering if cell.word in waiver.words]
+        fitting = [waiver for waiver in covering if waiver.excuses(cell)]
         if fitting and cell.agreement != "agrees":
             return replace(cell, agreement="waived", waiver=fitting[0].reason)
         for waiver in covering:
@@ -85,19 +96,22 @@ def load(path: Path = FILE) -> Waivers:
     return Waivers(entries)
 
 
-def _entry(path: Path, raw: dict[str, Any]) -> Waiver:
-    lists = ("targets", "words")
-    sound = set(raw) == _KEYS and all(
-        value and isinstance(value, list if k in lists else str) for k, value in raw.items()
-    )
-    if not sound or not set(raw["words"]) <= set(WORDS):
+def _entry(path: Path, raw: Any) -> Waiver:
+    if not _sound(raw):
         needs = ", ".join(sorted(_KEYS))
         raise UsageError(
-            f"{path}: a waiver needs exactly {needs}, none empty (targets and words are lists); got {raw!r}"
+            f"{path}: a waiver needs {needs}, none empty (targets and words are lists), and may have "
+            f"diagnostic = '{_MALFORMED}'; got {raw!r}"
         )
-    return Waiver(
-        raw["case"], tuple(raw["targets"]), raw["toolchains"], tuple(raw["words"]), raw["reason"], raw["evidence"]
-    )
+    return Waiver(**{**raw, "targets": tuple(raw["targets"]), "words": tuple(raw["words"])})
+
+
+def _sound(raw: Any) -> bool:
+    if not isinstance(raw, dict) or set(raw) - {"diagnostic"} != _KEYS or not set(raw["words"]) <= set(WORDS):
+        return False
+    lists = ("targets", "words")
+    typed = all(value and isinstance(value, list if key in lists else str) for key, value in raw.items())
+    return typed and raw.get("diagnostic", _MALFORMED) == _MALFORMED
 
 
 def _require_matches(path: Path, entries: Iterable[Waiver]) -> None:

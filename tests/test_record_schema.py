@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import lzma
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -41,14 +42,15 @@ def check(lines: Iterable[dict[str, Any]]) -> int:
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_bytes().split(b"\n") if line]
+    raw = lzma.decompress(path.read_bytes()) if path.suffix == ".xz" else path.read_bytes()
+    return [json.loads(line) for line in raw.split(b"\n") if line]
 
 
 def sampled(lines: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     yield from (line for number, line in enumerate(lines) if "cell" not in line or number % EVERY == 0)
 
 
-@pytest.mark.parametrize("path", sorted(COMMITTED.glob("*.jsonl")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(COMMITTED.glob("*.jsonl*")), ids=lambda path: path.stem)
 def test_committed_records_are_of_the_schema(path: Path) -> None:
     assert check(sampled(lines_of(path))) > 5
 

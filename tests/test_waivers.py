@@ -10,7 +10,7 @@ import pytest
 
 from suite import waivers
 from suite.errors import UsageError
-from suite.model import NotAsked, Observation
+from suite.model import Diagnostic, NotAsked, Observation
 from suite.waivers import Waivers
 from tests.observations import cell
 
@@ -41,6 +41,16 @@ def test_a_waived_cell_keeps_its_word_and_takes_the_reason(tmp_path: Path) -> No
     assert (waived.word, waived.agreement, waived.waiver) == ("rejected", "waived", GOOD["reason"])
     assert held.unneeded == []
     assert held.apply(waived) == waived
+
+
+MALFORMED = cell(word="rejected", agreement="disagrees", diagnostics=(Diagnostic("malformed", "error", "Arguments"),))
+
+
+def test_what_the_assembler_calls_malformed_is_waived_only_where_the_waiver_says_so(tmp_path: Path) -> None:
+    assert load(tmp_path, GOOD).apply(MALFORMED) == MALFORMED
+    assert load(tmp_path, GOOD | {"diagnostic": "malformed"}).apply(MALFORMED).agreement == "waived"
+    with pytest.raises(UsageError, match="malformed"):
+        load(tmp_path, GOOD | {"diagnostic": "advisory"})
 
 
 #   cell outside the waiver's scope
