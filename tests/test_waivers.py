@@ -43,12 +43,14 @@ def test_a_waived_cell_keeps_its_word_and_takes_the_reason(tmp_path: Path) -> No
     assert held.apply(waived) == waived
 
 
-MALFORMED = cell(word="rejected", agreement="disagrees", diagnostics=(Diagnostic("malformed", "error", "Arguments"),))
+CALLED_MALFORMED = cell(
+    word="rejected", agreement="disagrees", diagnostics=(Diagnostic("malformed", "error", "Arguments"),)
+)
 
 
 def test_what_the_assembler_calls_malformed_is_waived_only_where_the_waiver_says_so(tmp_path: Path) -> None:
-    assert load(tmp_path, GOOD).apply(MALFORMED) == MALFORMED
-    assert load(tmp_path, GOOD | {"diagnostic": "malformed"}).apply(MALFORMED).agreement == "waived"
+    assert load(tmp_path, GOOD).apply(CALLED_MALFORMED) == CALLED_MALFORMED
+    assert load(tmp_path, GOOD | {"diagnostic": "malformed"}).apply(CALLED_MALFORMED).agreement == "waived"
     with pytest.raises(UsageError, match="malformed"):
         load(tmp_path, GOOD | {"diagnostic": "advisory"})
 
