@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from reports import cells, matrix, matrix_folded, summary, terminal
+from reports import cells, matrix, matrix_folded, measured, summary, terminal
 from reports.cells import Cell
 from reports.columns import Columns, Key
 from suite.commands.diff import matching, named
@@ -20,6 +20,7 @@ FORMATS = {
     "cases": matrix.to_markdown,
     "csv": matrix.to_csv,
     "json": matrix.to_json_text,
+    "measured": measured.to_measured,
 }
 
 
@@ -30,7 +31,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=("table", *FORMATS, "summary"),
         default="table",
-        help="markdown: cases that say the same in one row; cases: a row a case; summary: counts alone",
+        help="markdown: cases that say the same in one row; cases: a row a case; summary: counts alone; "
+        "measured: what was read off the matrix units",
     )
     add_filters(parser)
 
