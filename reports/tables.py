@@ -35,7 +35,15 @@ def show(tables: Iterable[Table]) -> None:
     except ImportError:
         print(to_markdown(tables))
         return
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else max(PIPE_WIDTH, _columns()))
+
+    class Piped(Console):
+        """A console that leaves a closed pipe to the command line: rich would exit 1, which means a loss here."""
+
+        def on_broken_pipe(self) -> None:
+            """Raise `BrokenPipeError`."""
+            raise BrokenPipeError
+
+    console = Piped(highlight=False, width=None if sys.stdout.isatty() else max(PIPE_WIDTH, _columns()))
     for table in tables:
         shown = Rich(title=escape(table.title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
         for name in table.head:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +193,16 @@ def test_the_exit_code_tells_of_a_loss(tmp_path: Path, after: dict[str, Any], co
     one, two = written(tmp_path / "a.jsonl", BASE), written(tmp_path / "b.jsonl", cell(**after))
     for style in ("table", "markdown", "json"):
         assert main(["diff", one, two, "--format", style]) == code
+
+
+def test_a_closed_pipe_is_no_loss(tmp_path: Path) -> None:
+    one = written(tmp_path / "a.jsonl", *many(4000))
+    two = written(tmp_path / "b.jsonl", *(cell(case=f"f.g{c.case}", family="f") for c in many(4000)))
+    argv = [sys.executable, "-m", "suite", "diff", one, two]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
+        assert child.stdout is not None
+        child.stdout.close()
+        assert child.wait(timeout=60) == 2
 
 
 def test_two_targets_and_two_toolchains_of_one_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

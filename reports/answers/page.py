@@ -34,6 +34,7 @@ _CLOSING = """\
 Who has the chip closes a part with one record, from a checkout, without any assembler if need be:
 
 ```
+make sanity                                                         # is this machine fit to be asked?
 python -m suite run --arch native --record mine.jsonl               # every case; or the part's own command above
 python -m suite answers mine.jsonl reports/records                  # what it settles
 ```
