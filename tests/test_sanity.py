@@ -186,7 +186,7 @@ SEVERITIES = {0: "warning", 1: "unfit", 2: "unjudged"}
 BAD = (
     # what is bad                  scenario                                                   exit  name
     ("no GPU visible",             {"fault": "gone", "real": "devices"}, 2, "no-gpu-visible"),
-    ("held exclusively",           {"fault": "held", "real": "devices"}, 1, "gpu-held"),
+    ("held exclusively",           {"fault": "held", "real": "limits"},  1, "gpu-held"),
     ("no permission",              {"fault": "denied", "real": "devices"}, 1, "no-permission"),
     ("an old driver",              {"fault": "old", "real": "limits"}, 1, "driver-too-old"),
     ("a driver of CUDA 11",        {"fault": "ancient", "real": "devices"}, 1, "driver-too-old"),
