@@ -68,7 +68,7 @@ def main(scenario: str, step: str, *arguments: str) -> None:
         from suite.launch import Gpu
 
         line = [sys.executable, str(ORACLE), made.get("gpu", "healthy")]
-        execute.Gpu = partial(Gpu, child=line, seconds=3.0)  # type: ignore[attr-defined, assignment]
+        vars(execute)["Gpu"] = partial(Gpu, child=line, seconds=3.0)
     from suite.sanity import child
 
     child.main([step, *arguments])

@@ -19,7 +19,7 @@ from suite.cli import main
 from suite.record import read
 from suite.sanity import quick, steps
 from suite.sanity.model import Ran
-from suite.sanity.prepare import BUNDLE, LOADS
+from suite.sanity.prepare import BUNDLE, CASES, LOADS
 from tests.test_sanity_schema import SCHEMA, broken
 
 FAKE = Path(__file__).with_name("fake_step.py")
@@ -68,9 +68,10 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def healthy(driver: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Ran], Path]:
     """Return what each GPU step says on a healthy machine, and the folder that `assemble` filled: run once, for all."""
     folder = tmp_path_factory.mktemp("healthy")
-    packed, cases = str(folder / BUNDLE), json.dumps(sorted(quick.ids()))
+    packed = str(folder / BUNDLE)
+    (folder / CASES).write_text(json.dumps(sorted(quick.ids())))
     lines = {
-        "devices": (), "nvml": (), "assemble": (str(folder), '["sm_90a"]', cases, "13.0"),
+        "devices": (), "nvml": (), "assemble": (str(folder), '["sm_90a"]', "13.0"),
         "instructions": ("0", packed), "limits": ("0", str(folder / LOADS)), "performance": ("0", "quick"),
         "peers": ("0", "1"),
     }  # fmt: skip
@@ -186,7 +187,7 @@ SEVERITIES = {0: "warning", 1: "unfit", 2: "unjudged"}
 BAD = (
     # what is bad                  scenario                                                   exit  name
     ("no GPU visible",             {"fault": "gone", "real": "devices"}, 2, "no-gpu-visible"),
-    ("held exclusively",           {"fault": "held", "real": "devices"}, 1, "gpu-held"),
+    ("held exclusively",           {"fault": "held", "real": "limits"},  1, "gpu-held"),
     ("no permission",              {"fault": "denied", "real": "devices"}, 1, "no-permission"),
     ("an old driver",              {"fault": "old", "real": "limits"}, 1, "driver-too-old"),
     ("a driver of CUDA 11",        {"fault": "ancient", "real": "devices"}, 1, "driver-too-old"),
@@ -296,6 +297,12 @@ def test_a_machine_without_ptxas_takes_what_was_packed(
     code, report = check("--bundle", str(packed), planted={"toolchains": [END], "assemble": "die"}, real="instructions")
     assert code == 0
     assert {cell["word"] for cell in report["gpus"][0]["instructions"]} == {"correct", "rejected"}
+
+
+def test_a_machine_on_which_nothing_could_be_assembled_cannot_be_judged(check: Check) -> None:
+    code, report = check(planted={"toolchains": [END], "assemble": [END]})
+    assert (code, named(report, "unjudged")) == (2, ["instructions-not-asked"])
+    assert "--bundle" in report["findings"][0]["remedy"]
 
 
 def test_what_a_chip_does_not_report_is_no_failure(check: Check) -> None:

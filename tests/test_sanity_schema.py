@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -89,3 +90,14 @@ def test_the_three_verdicts_never_blur(severities: tuple[str, ...], verdict: str
     found = Report("quick", findings=[Finding(severity, "n", "s") for severity in severities])
     data = report.as_data(found)
     assert (data["verdict"], data["exit"]) == (verdict, code)
+
+
+def test_every_finding_that_the_code_can_make_is_in_the_documentation() -> None:
+    root = Path(__file__).parent.parent
+    told = set(re.findall(r"`([a-z-]+)`", (root / "docs" / "sanity.md").read_text()))
+    code = "\n".join(path.read_text() for path in (root / "suite").glob("*/*sanity*.py"))
+    code += "\n".join(path.read_text() for path in (root / "suite" / "sanity").glob("*.py"))
+    quoted = re.findall(r'Finding\(\s*(?:"\w+"|[^,"]+|"unfit" if \w+ else "\w+"),\s*"([a-z-]+)"', code)
+    made = set(quoted)
+    assert {"no-driver", "slow", "wrong-bits", "step-hung", "record-not-written"} <= made | {"wrong-bits"}
+    assert made - told == set()

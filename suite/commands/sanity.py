@@ -24,7 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     known = ", ".join(profiles.names())
     parser.add_argument("--need", action="append", default=[], metavar="PROFILE|FILE", help=f"a workload: {known}")
-    parser.add_argument("--level", choices=("quick", "full"), default="quick", help="full takes minutes")
+    parser.add_argument("--level", choices=("quick", "full"), default="quick", help="full asks every case, in minutes")
     parser.add_argument("--json", action="store_true", help="one JSON object: docs/sanity.schema.json")
     parser.add_argument("--arch", metavar="T", help="answer --need for this target without its GPU")
     parser.add_argument("--bundle", type=Path, metavar="FILE", help="take what --pack packed: no assembler is needed")

@@ -11,13 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from suite import targets
+from suite import catalogue, targets
 from suite.errors import UsageError
 from suite.model import Observation
 from suite.probe import Case
 from suite.sanity import instructions, judge, mismatches, profiles, quick, steps
 from suite.sanity.model import Finding, Ran, Report
-from suite.sanity.prepare import BUNDLE, LOADS
+from suite.sanity.prepare import BUNDLE, CASES, LOADS
 from suite.sanity.profiles import Profile
 
 Say = Callable[[str], None]
@@ -37,7 +37,9 @@ class Request:
 
     @property
     def cases(self) -> tuple[Case, ...]:
-        """Return the quick set's cases and those of the profiles."""
+        """Return the quick set's cases and those of the profiles; at the full level all there are."""
+        if self.level == "full":
+            return catalogue.expand()
         return tuple(dict.fromkeys((*quick.cases(), *profiles.cases(self.needs))))
 
 
@@ -162,9 +164,9 @@ def _packed(
         groups, _ = instructions.packed_for(request.bundle)
         made = [{"name": g.toolchain, "ptx": f"{g.ptx[0]}.{g.ptx[1]}"} for g in groups]
         return request.bundle, {group.target.name: len(group.items) for group in groups}, made
-    case_ids = json.dumps([case.id for case in request.cases])
+    (folder / CASES).write_text(json.dumps([case.id for case in request.cases]))
     cuda = str(next(iter(known.values()))["cuda"])
-    ran = _run("assemble", str(folder), json.dumps(list(chips)), case_ids, cuda, level=request.level, say=say)
+    ran = _run("assemble", str(folder), json.dumps(list(chips)), cuda, level=request.level, say=say)
     report.steps.append(ran)
     report.findings += _ended([ran])
     chosen = ran.values("assembler")
@@ -198,7 +200,7 @@ def _one(request: Request, packed: Path | None, loads: Path, say: Say, item: tup
     for name, arguments in lines:
         before = next((one for one in ran.values() if one.status in ("hung", "died", "refused")), None)
         if before is not None or (name == "instructions" and packed is None):
-            why = f"{before.name} {before.status}" if before else "no code was assembled or packed"
+            why = f"{before.name} {before.status}" if before else instructions.NOTHING
             ran[name] = Ran(name, index, "skipped", 0.0, 0.0, said=why)
         else:
             ran[name] = _run(name, *arguments, level=request.level, say=say, gpu=index)

@@ -92,7 +92,7 @@ def limits(ran: Ran, capability: tuple[int, int]) -> Iterator[Finding]:
                 "",
                 ran.where,
             )
-    yield from _loads(ran)
+    yield from _loads(ran, capability)
 
 
 def _limit(entry: Mapping[str, Any], capability: tuple[int, int], where: str) -> Iterator[Finding]:
@@ -130,28 +130,19 @@ def _ceiling(ran: Ran, capability: tuple[int, int]) -> Iterator[Finding]:
         )
 
 
-def _loads(ran: Ran) -> Iterator[Finding]:
+def _loads(ran: Ran, capability: tuple[int, int]) -> Iterator[Finding]:
+    """Yield code that the driver refuses or takes against the rules; what is refused of this very chip's is unfit."""
     for entry in ran.values("load"):
+        own = targets.parse(entry["target"]).capability == capability
         for kind, should in (("cubin", entry["should"]), ("ptx", entry["ptx_should"])):
-            seen = entry[kind]
-            if seen is False and should:
-                yield Finding(
-                    "unfit",
-                    "code-refused",
-                    f"the driver refuses a {kind} for {entry['target']}, which this chip runs",
-                    (),
-                    "install a newer driver",
-                    ran.where,
-                )
-            if seen and not should:
-                yield Finding(
-                    "warning",
-                    "code-accepted",
-                    f"a {kind} for {entry['target']} loads here, against the rules of targets",
-                    (),
-                    "",
-                    ran.where,
-                )
+            said = f"{kind} for {entry['target']}"
+            if entry[kind] is False and should:
+                severity = "unfit" if own else "warning"
+                says = f"the driver refuses a {said}, which this chip runs"
+                yield Finding(severity, "code-refused", says, (), "install a newer driver", ran.where)
+            if entry[kind] and not should:
+                says = f"a {said} loads here, against the rules of targets"
+                yield Finding("warning", "code-accepted", says, (), "", ran.where)
 
 
 def rates(ran: Ran, name: str, major: int) -> list[dict[str, Any]]:

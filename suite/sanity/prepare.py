@@ -18,16 +18,16 @@ from suite.selection import Selection
 from suite.targets import Target
 from suite.toolchains import Inventory, Toolchain
 
-BUNDLE, LOADS = "sanity.bundle", "loads"  # in the folder that the step is given
+BUNDLE, LOADS, CASES = "sanity.bundle", "loads", "cases.json"  # in the folder that the step is given
 
 
-def run(emit: Emit, folder: str, names: str, case_ids: str, cuda: str = "") -> None:
-    """Write `sanity.bundle` and `loads/TARGET.cubin` below a folder, for the targets and case ids (each a JSON list).
+def run(emit: Emit, folder: str, names: str, cuda: str = "") -> None:
+    """Write `sanity.bundle` and `loads/TARGET.cubin` below a folder, for the targets (a JSON list) and `cases.json`.
 
     `cuda` is the CUDA version that the driver brings: it loads no code of a newer major one.
     """
     wanted = [targets.parse(name) for name in json.loads(names)]
-    cases = tuple(catalogue.find(case_id) for case_id in json.loads(case_ids))
+    cases = tuple(catalogue.find(case_id) for case_id in json.loads(Path(folder, CASES).read_text()))
     found = toolchains.discover()
     groups: list[Group] = []
     for target in wanted:

@@ -18,13 +18,13 @@ static int is(const char *what) { const char *s = getenv("PTXPROOF_FAKE"); retur
 static uint32_t first_word(uint64_t from) { return from ? *(uint32_t *)from : 0; }
 
 static int ok(void) { return 0; }
-static int init(unsigned flags) { return is("held") ? 46 : is("denied") ? 800 : is("gone") ? 100 : 0; }
+static int init(unsigned flags) { return is("denied") ? 800 : is("gone") ? 100 : 0; }
 static int version(int *out) { *out = is("ancient") ? 11080 : 13000; return 0; }
 static int count(int *out) { const char *n = getenv("PTXPROOF_FAKE_GPUS"); *out = n ? atoi(n) : 1; return 0; }
 static int get(int *out, int i) { *out = i; return 0; }
 static int name(char *out, int size, int device) { snprintf(out, size, "NVIDIA H200"); return 0; }
 static int total(size_t *out, int device) { *out = 150ull << 30; return 0; }
-static int retain(void **out, int device) { *out = (void *)(intptr_t)(device + 1); return 0; }
+static int retain(void **out, int device) { *out = (void *)(intptr_t)(device + 1); return is("held") ? 46 : 0; }
 static int set_current(void *context) { current = (int)(intptr_t)context - 1; return 0; }
 static int attribute(int *out, int which, int device) {
     switch (which) {
