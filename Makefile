@@ -34,7 +34,7 @@ toolchains: $(STAMP)  ## fetch one ptxas of each minor release from 12.8 on into
 sweep: toolchains  ## every case on every target with each of those, into build/sweep
 	$(PY) -m suite run --arch all --toolchain 12.8,12.9,13.0,13.1,13.2,13.3,13.4,13.5 --record build/sweep/record.jsonl $(ARGS)
 report: $(STAMP)  ## the page of the committed records, and of build/sweep if it is there: build/report.html
-	$(PY) -m suite report reports/records/*.jsonl $(wildcard build/sweep/record.*) -o build/report.html $(ARGS)
+	$(PY) -m suite report reports/records/*.jsonl* $(wildcard build/sweep/record.*) -o build/report.html $(ARGS)
 lint: $(STAMP)  ## ruff, rules and layout
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .

@@ -181,12 +181,6 @@ def test_a_form_new_to_an_assembler_says_which_one_takes_it() -> None:
     assert "needs .version 9.2: ptxas 13.2 or later" in said
 
 
-def test_what_no_case_asks_says_so() -> None:
-    (row,) = bearing([".block32"])
-    assert not row.ids
-    assert "not asked" in "\n".join(explain("error : Feature '.block32' not supported on .target 'sm_120f'").lines())
-
-
 @pytest.mark.parametrize("opcode", [opcode for _, opcodes in rules.load().features for opcode in opcodes])
 def test_every_feature_stands_for_rows(opcode: str) -> None:
     assert bearing([opcode])

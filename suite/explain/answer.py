@@ -67,7 +67,7 @@ def explain(text: str, given: Iterable[Target] = (), records: Sequence[Record] =
 
 def _more(command: str, reading: Reading) -> str:
     """Return the command with the case and target of the text, or its family's list where the text names none."""
-    found = [row for row in facts.refused(reading) if row.ids]
+    found = facts.refused(reading)
     subject = facts.subject_of(reading)
     if "{" in command and not found:
         return "python -m suite list"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from itertools import groupby
@@ -51,8 +52,6 @@ def _rows(reading: Reading, records: Sequence[Record]) -> Iterator[str]:
 
 def _name(row: Row) -> str:
     """Return what was spelled and which cases it means."""
-    if not row.ids:
-        return f"{row.spelled} (no case asks yet)"
     within = "of" if all(fnmatchcase(case, row.glob) for case in row.ids) else "as in"
     return f"{row.spelled} ({len(row.ids)} case{'s' * (len(row.ids) > 1)} {within} {row.glob})"
 
@@ -189,7 +188,8 @@ def _gate(reading: Reading, _: Sequence[Record]) -> Iterator[str]:
         yield f"cubins of {short(fits)} may load on a {got.major}.{got.minor} GPU; that is a rule, not a run"
         return
     best = min(wanted, key=lambda target: len(facts.lacking(got, target)))
-    missing = sorted({case.partition(":")[0] for case in facts.lacking(got, best)})
+    forms = Counter(case.partition(":")[0] for case in facts.lacking(got, best))
+    missing = [form for form, _ in forms.most_common()]
     have, best = facts.richest(got), best if best.suffix else facts.family(best)
     if missing:
         count = len(facts.lacking(got, best))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from reports import cells
-from suite import catalogue, gaps
+from suite import catalogue
 from suite.claims import Claim
 from suite.model import Observation
 from suite.probe import Case
@@ -20,7 +20,7 @@ from suite.targets import Target
 
 @dataclass(frozen=True)
 class Row:
-    """What one spelling stands for: a glob over case ids, the cases and their claims; no ids where no case asks."""
+    """What one spelling stands for: a glob over case ids, the cases and their claims."""
 
     spelled: str
     glob: str
@@ -60,8 +60,8 @@ def bearing(spelled: Iterable[str]) -> tuple[Row, ...]:
     A row whose cases an earlier one holds is left out.
     """
     found: list[Row] = []
-    for row in (_asked(text, _spelled_cases(text)) or _gap(text) for text in spelled):
-        if row and not any((row.ids and row.ids <= other.ids) or row.claims == other.claims for other in found):
+    for row in (_asked(text, _spelled_cases(text)) for text in spelled):
+        if row and not any(row.ids <= other.ids for other in found):
             found.append(row)
     return tuple(found)
 
@@ -69,23 +69,14 @@ def bearing(spelled: Iterable[str]) -> tuple[Row, ...]:
 def _asked(text: str, cases: Sequence[Case]) -> Row | None:
     if not cases:
         return None
-    forms = sorted({case.id.partition(":")[0] for case in cases})
-    families = {case.family for case in cases}
-    glob = f"{forms[0]}:*" if len(forms) == 1 or len(families) > 1 else f"{forms[0].partition('.')[0]}.*"
+    forms = Counter(case.id.partition(":")[0] for case in cases)
+    (most, _), families = forms.most_common(1)[0], {case.family for case in cases}
+    glob = f"{most}:*" if len(forms) == 1 or len(families) > 1 else f"{most.partition('.')[0]}.*"
     return Row(text, glob, frozenset(case.id for case in cases), tuple(claims()[case.id] for case in cases))
-
-
-def _gap(text: str) -> Row | None:
-    """Return what the manual says of an opcode or modifier that no case has."""
-    words = frozenset(re.findall(r"[a-z]\w*", text.lower()))
-    found = [(name, claim) for name, claim in gaps.CLAIMS.items() if set(name.split(".")) <= words]
-    return Row(text, found[0][0], frozenset(), tuple(claim for _, claim in found)) if found else None
 
 
 def seen(row: Row, target: Target | None, records: Sequence[Record]) -> str:
     """Return what records show of a row on a target, or that none does, and on which targets it is validated."""
-    if not row.ids:
-        return "not asked of any assembler or GPU yet"
     found = [cell for record in records for cell in record.cells if cell.case in row.ids]
     here = [cell for cell in found if target and cell.target == target.name]
     what = _summary(here) if here else f"no record of {target}" if target else "no target named"
