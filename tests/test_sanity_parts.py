@@ -288,7 +288,7 @@ def test_a_kernel_needs_the_targets_that_have_all_of_it(tmp_path: Path, capsys: 
     path.write_text(KERNEL)
     assert main(["needs", str(path), "--arch", "sm_90a"]) == 0
     assert main(["needs", str(path), "--arch", "sm_121a"]) == 1
-    assert "not in the catalogue, so nothing is said of them: mov.u32, bra, ret" in capsys.readouterr().out
+    assert "nothing is said of them: mov.u32" in capsys.readouterr().out
 
 
 def test_modifiers_are_compared_as_sets_and_counted() -> None:
@@ -303,7 +303,9 @@ def test_a_derived_profile_is_a_profile(tmp_path: Path, capsys: pytest.CaptureFi
     path.write_text(KERNEL)
     assert main(["needs", str(path), "--profile"]) == 0
     (tmp_path / "k.toml").write_text(capsys.readouterr().out)
-    assert len(profiles.load(str(tmp_path / "k.toml")).instructions) == 3
+    reasons = {need.reason for need in profiles.load(str(tmp_path / "k.toml")).instructions}
+    assert {"1 of cp.async.commit_group", "1 of wgmma.fence.sync.aligned"} <= reasons
+    assert not any("mov.u32" in reason for reason in reasons)
 
 
 def test_a_cubin_is_read_by_its_opcodes_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from suite.model import AGREEMENTS, REALIZATIONS, WORDS
 from suite.sanity import report
 from suite.sanity.model import SCHEMA as VERSION
 from suite.sanity.model import Finding, Ran, Report
@@ -101,3 +102,10 @@ def test_every_finding_that_the_code_can_make_is_in_the_documentation() -> None:
     made = set(quoted)
     assert {"no-driver", "slow", "wrong-bits", "step-hung", "record-not-written"} <= made | {"wrong-bits"}
     assert made - told == set()
+
+
+def test_the_schema_knows_every_word_and_realization() -> None:
+    cell = SCHEMA["properties"]["gpus"]["items"]["properties"]["instructions"]["items"]["properties"]
+    assert set(cell["word"]["enum"]) == set(WORDS)
+    assert set(cell["realization"]["enum"]) == {*REALIZATIONS, None}
+    assert set(cell["agreement"]["enum"]) == set(AGREEMENTS)

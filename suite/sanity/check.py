@@ -192,7 +192,7 @@ def _one(request: Request, packed: Path | None, loads: Path, say: Say, item: tup
     """Run one GPU's steps, one after the other; what comes after a step that hung or died is not begun."""
     index, device = item
     lines: list[tuple[str, tuple[str, ...]]] = [
-        ("instructions", (str(index), str(packed))),
+        ("instructions", (str(index), str(packed), request.level)),
         ("limits", (str(index), str(loads) if loads.exists() else "")),
         ("performance", (str(index), request.level)),
     ]

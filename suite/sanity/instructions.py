@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from suite import bundle, pipeline, waivers
+from suite.crew import processes
 from suite.execute import Executor
 from suite.gpu_device import devices
 from suite.launch import GpuUnhealthy
@@ -23,13 +24,14 @@ NOTHING = "no code was assembled or packed"  # why the step is skipped
 # Words of a GPU that does not do what it was asked, and how they read.
 _BROKEN = {
     "wrong": "ran and gave wrong bits",
+    "flaky": "gave other bits in another run",
     "faulted": "faulted",
     "hung": "hung",
     "unloadable": "is refused by the driver",
 }
 
 
-def run(emit: Emit, index: str, packed: str) -> None:
+def run(emit: Emit, index: str, packed: str, level: str = "quick") -> None:
     """Give each cell of the bundle's groups for this GPU's own target."""
     device = next(device for device in devices() if device.index == int(index))
     target = native(device.capability)
@@ -38,7 +40,7 @@ def run(emit: Emit, index: str, packed: str) -> None:
         emit("cell", to_json(cell))
         emit.begin(f"the case after {cell.case}")
 
-    run = Run(waivers.load(), add, Silent(), Tally(), Executor(device))
+    run = Run(waivers.load(), add, Silent(), Tally(), Executor(device, processes() if level == "full" else 0))
     emit.begin("starting the GPU's process")
     try:
         pipeline.ask(run, (group for group in bundle.read(Path(packed)).groups() if group.target == target))
@@ -102,7 +104,9 @@ def _finding(cell: Observation, where: str) -> Finding:
     evidence = (f"{cell.case}@{cell.target} with {cell.toolchain}: {cell.word} {cell.gpu or ''}".strip(), *_said(cell))
     repeat = f"python -m suite show '{cell.case}@{cell.target}'"
     if cell.word in _BROKEN:
-        name = {"wrong": "wrong-bits", "hung": "instruction-hung"}.get(cell.word, f"instruction-{cell.word}")
+        name = {"wrong": "wrong-bits", "flaky": "wrong-bits", "hung": "instruction-hung"}.get(
+            cell.word, f"instruction-{cell.word}"
+        )
         return Finding(
             "unfit",
             name,

@@ -19,7 +19,7 @@ from suite.selection import Selection
 from suite.targets import Target
 from suite.toolchains import Toolchain
 
-_BROKEN = ("unloadable", "faulted", "hung", "wrong")
+_BROKEN = ("unloadable", "faulted", "hung", "flaky", "wrong")
 _CLUSTERS_FROM, _PORTABLE = (9, 0), 8  # Source: CUDA C++ Programming Guide, thread block clusters
 
 
