@@ -44,6 +44,11 @@ class Claim:
         """Return the lowest PTX version that supports the case anywhere."""
         return min(support.ptx for support in self.supports)
 
+    @property
+    def cited(self) -> str:
+        """Return the section as it is cited, with the manual's edition where that is not the usual one."""
+        return self.section if self.section.startswith("PTX ISA") else f"PTX ISA {self.section}"
+
     def minimum(self, target: Target) -> PtxVersion | None:
         """Return the lowest PTX version that supports the case on `target`, None where none does."""
         return min((s.ptx for s in self.supports if target in s.targets), default=None)

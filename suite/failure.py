@@ -21,7 +21,7 @@ def explain(cell: Observation, toolchain: Toolchain) -> str:
     lines = [
         f"{cell.case} on {cell.target} with {cell.toolchain}: {cell.word}, and the manual disagrees",
         f"instruction: {case.instruction}",
-        f"claim: {claimed} on {cell.target} (PTX ISA {case.claim.section}); asked at .version {cell.ptx}",
+        f"claim: {claimed} on {cell.target} ({case.claim.cited}); asked at .version {cell.ptx}",
         *(f"{entry.kind}: {entry.text}" for entry in cell.diagnostics),
         *(f"gpu {key}: {value}" for key, value in cell.gpu.items()),
         f"kept: {_keep(gather(case, target, toolchain))}",

@@ -80,7 +80,8 @@ def decode(fmt: Format, codes: Array) -> Array:
     if fmt.bits <= 16:
         return np.asarray(_small_table(fmt)[words])
     widened = (words >> np.uint64(fmt.padding)) << np.uint64(fmt.padding)
-    return widened.astype(np.uint32).view(np.float32).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a signalling NaN
+        return widened.astype(np.uint32).view(np.float32).astype(np.float64)
 
 
 def encode(fmt: Format, values: Array) -> NDArray[np.uint64]:

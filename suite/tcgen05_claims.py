@@ -60,14 +60,14 @@ def _chips(first: str, section: str) -> Claim:
         only("sm_100a", ptx=first, section=section)
         | only("sm_103a", ptx="8.8", section=section)
         | only("sm_110a", ptx="9.0", section=section)
-        | only("sm_107a", ptx="9.4", section="9.7.18.10.10.2 of PTX ISA 9.4")
+        | only("sm_107a", ptx="9.4", section="PTX ISA 9.4, 9.7.18.10.10.2")
     )
 
 
 @cache
 def newest_packed(variant: str) -> Claim:
     """Claim `.collector::b` with the sparse 4-bit kinds, which PTX ISA 9.4 gives to sm_107a alone of its chips."""
-    return only("sm_107a", ptx="9.4", section=f"{_renumbered(variant)} of PTX ISA 9.4")
+    return only("sm_107a", ptx="9.4", section=f"PTX ISA 9.4, {_renumbered(variant)}")
 
 
 def _renumbered(variant: str) -> str:
@@ -77,4 +77,4 @@ def _renumbered(variant: str) -> str:
 @cache
 def newest(variant: str) -> Claim:
     """Claim what PTX ISA 9.4 adds for sm_107f: kind::ti16, `.collector::b` and `.decompress::lut::b`."""
-    return family("sm_107f", ptx="9.4", section=f"{_renumbered(variant)} of PTX ISA 9.4")
+    return family("sm_107f", ptx="9.4", section=f"PTX ISA 9.4, {_renumbered(variant)}")

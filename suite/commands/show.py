@@ -55,7 +55,7 @@ def _lines(cell: Observation, evidence: Evidence) -> Iterator[str]:
     yield f"instruction  {evidence.case.instruction}"
     yield f"target       {cell.target}, {cell.toolchain}, .version {cell.ptx}"
     since = f"from PTX {minimum[0]}.{minimum[1]}" if minimum else "not supported"
-    yield f"claim        {since} (PTX ISA {claim.section})"
+    yield f"claim        {since} ({claim.cited})"
     yield f"observed     {cell.word}, {cell.realization or 'no code'}; {cell.agreement} {cell.waiver}".rstrip()
     yield f"validated    {_validation(cell)}"
     yield from _section("PTX", evidence.ptx.splitlines())
