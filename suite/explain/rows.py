@@ -106,7 +106,7 @@ def _age(toolchain: str) -> tuple[bool, list[int]]:
 @cache
 def _tokens(case: Case) -> frozenset[str]:
     """Return an opcode's parts, `fence::before_thread_sync` also as `fence`, in lower case."""
-    parts = case.opcode.lower().split(".")
+    parts = [part for part in case.opcode.lower().split(".") if part]
     return frozenset(parts) | {part.partition("::")[0] for part in parts}
 
 
