@@ -38,7 +38,8 @@ def test_scaffold_and_control_lack_the_instruction() -> None:
         count = source.armed.text.count(instruction)
         assert count >= len(source.armed.marked) > 0, case.id
         assert source.scaffold.text.count(instruction) == count - len(source.armed.marked), case.id
-        assert case.instruction not in source.control.text, case.id
+        ends = case.opcode == "ret"  # every kernel has one
+        assert ends or instruction not in source.control.text, case.id
         assert source.scaffold.marked == source.control.marked == (), case.id
 
 
