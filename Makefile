@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv matrix sanity toolchains sweep report test lint types unit conformance one-by-one bench gpu wheels
+.PHONY: help venv matrix sanity toolchains sweep report test lint types unit check conformance one-by-one bench gpu wheels
 .PHONY: mutants format clean distclean
 
 help:  ## list these targets
@@ -28,7 +28,7 @@ matrix: $(STAMP)  ## every case on ARCH and on the local GPU: the matrix, printe
 	$(PY) -m suite run --arch $(ARCH),local --matrix $(OUT) $(ARGS)
 sanity: $(STAMP)  ## is this machine fit? exit 0 fit, 1 not fit, 2 could not judge; ARGS='--need PROFILE'
 	@$(PY) -m suite sanity $(ARGS)
-test: lint types unit conformance  ## all of the next four
+test: lint types unit check  ## all of the next four
 toolchains: $(STAMP)  ## fetch one ptxas of each minor release from 12.8 on into the user's cache folder
 	$(PY) -m suite fetch
 sweep: toolchains  ## every case on every target with each of those, into build/sweep
@@ -42,7 +42,9 @@ types: $(STAMP)  ## mypy, strict
 	$(PY) -m mypy
 unit: $(STAMP)  ## ptxproof itself, without a GPU
 	$(PY) -m pytest tests -m 'not gpu' -n $(JOBS) $(ARGS)
-conformance: $(STAMP)  ## every case on CHECK, the two kinds of Blackwell, as far as this machine allows
+check: $(STAMP)  ## every case on CHECK, the two kinds of Blackwell, as far as this machine allows
+	$(PY) -m suite run --arch $(CHECK) --record build/check.jsonl $(ARGS)
+conformance: $(STAMP)  ## the same by pytest, an item a cell
 	$(PY) -m pytest suite --arch $(CHECK) -n $(JOBS) $(ARGS)
 bench: $(STAMP)  ## what a cell costs in batches and alone, and where the time goes: Markdown for docs/speed.md
 	$(PY) -m benchmarks.bench_cells
