@@ -98,6 +98,10 @@ class Cubin:
                 yield self._symbol(symbol), count
             at += size
 
+    def place(self, name: str) -> int:
+        """Return where a function's code begins in the file."""
+        return int(self._sections[self._text[name]]["offset"])
+
     def shared(self, name: str) -> int:
         """Return a kernel's static shared memory in bytes, 0 where it has none."""
         at = self._places.get(f".nv.shared.{name}")

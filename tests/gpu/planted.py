@@ -47,7 +47,8 @@ class Planted:
     """One planted kernel: its body, how it is launched, and what must come of it.
 
     `word` is the observation word; `codes` are the driver's names for the error, any of which will do; `evidence` is a
-    part of the evidence's text. Right is each input plus one, or `constant`; `stride` gives the kernel a tensor map.
+    part of the evidence's text. Right is each input plus one, or `constant`; `stride` gives the kernel a tensor map. The code
+    of a `patched` kernel begins with an opcode that no chip has.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Planted:
     launch: Launch = _PLAIN
     constant: int | None = None
     stride: int = 0
+    patched: bool = False
     directive: str = ""
 
     @property
@@ -119,6 +121,12 @@ _ADD = "add.u32 %value, %value, 1;"
 _SPIN = "SPIN: ld.volatile.global.u32 %other, [%rd_x]; setp.ne.u32 %skip, %other, 0xdeadbeef; @%skip bra SPIN;"
 _LAST = THREADS * CTAS - 1
 
+# Waits for a barrier of which somebody is missing.
+_LONELY = """.shared .align 8 .b64 barrier; .reg .pred %complete;
+    setp.eq.u32 %skip, %lane, 0; @%skip mbarrier.init.shared.b64 [barrier], 2; bar.sync 0;
+WAIT:
+    mbarrier.test_wait.parity.shared.b64 %complete, [barrier], 0; @!%complete bra WAIT;"""
+
 GOOD = Planted("good", _ADD, "correct")
 
 # What faults, in the words of the CUDA driver API (CUresult); what only goes wrong, in those of stage 7.
@@ -127,6 +135,15 @@ BAD = (
     Planted("illegal_address", "mov.u64 %address, 16;", "faulted", ("CUDA_ERROR_ILLEGAL_ADDRESS",)),
     Planted("misaligned", "add.u64 %address, %address, 1;", "faulted", ("CUDA_ERROR_MISALIGNED_ADDRESS",)),
     Planted("endless", _SPIN, "hung", ("TIMEOUT",)),
+    Planted("lonely_mbarrier", _LONELY, "hung", ("TIMEOUT",)),
+    Planted(
+        "past_shared",
+        "mov.u32 %other, 0x400000; st.shared.u32 [%other], %value;",
+        "faulted",
+        ("CUDA_ERROR_ILLEGAL_ADDRESS", "CUDA_ERROR_LAUNCH_FAILED"),
+    ),
+    Planted("illegal_instruction", _ADD, "faulted", ("CUDA_ERROR_ILLEGAL_INSTRUCTION",), patched=True),
+    Planted("changing", "mov.u32 %value, %clock;", "flaky", evidence="unstable"),
     Planted("past_the_end", _spoil(f"%rd_d+{BYTES}"), "wrong", evidence=f"byte {BYTES} of d"),
     Planted("before_the_start", _spoil("%rd_d+-4"), "wrong", evidence="byte -4 of d"),
     Planted("over_its_input", _spoil("%rd_x+8"), "wrong", evidence="byte 8 of x"),

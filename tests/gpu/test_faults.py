@@ -9,6 +9,7 @@ import pytest
 
 from suite import arena, targets, toolchains
 from suite.assemble import assemble_one
+from suite.cubin import Cubin
 from suite.errors import UsageError
 from suite.gpu_device import Device, NoGpu, devices
 from suite.launch import Canary, Gpu, GpuUnhealthy
@@ -52,7 +53,16 @@ def modules(device: Device, toolchain: Toolchain) -> dict[str, bytes]:
 def cubin(planted: Planted, toolchain: Toolchain, target: Target) -> bytes:
     verdict = assemble_one(planted.kernel, toolchain, target, toolchain.ptx)
     assert verdict.accepted, verdict.diagnostics
-    return verdict.cubin
+    return patched(verdict.cubin, planted.name) if planted.patched else verdict.cubin
+
+
+def patched(image: bytes, kernel: str) -> bytes:
+    """Return a cubin whose kernel begins with an opcode of twelve ones, its predicate as it was."""
+    code = bytearray(image)
+    at = Cubin(image).place(kernel)
+    code[at] = 0xFF
+    code[at + 1] |= 0x0F
+    return bytes(code)
 
 
 def job(planted: Planted, case: Case, module: str = "") -> Job:
