@@ -47,8 +47,8 @@ class Planted:
     """One planted kernel: its body, how it is launched, and what must come of it.
 
     `word` is the observation word; `codes` are the driver's names for the error, any of which will do; `evidence` is a
-    part of the evidence's text. Right is each input plus one, or `constant`; `stride` gives the kernel a tensor map. The code
-    of a `patched` kernel begins with an opcode that no chip has.
+    part of the evidence's text. Right is each input plus one, or `constant`; `stride` gives the kernel a tensor map.
+    The code of a `patched` kernel begins with an opcode that no chip has.
     """
 
     name: str
