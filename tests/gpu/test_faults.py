@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -128,6 +131,22 @@ def test_a_sick_gpu_is_told_from_a_bad_case(device: Device, canary: Canary, modu
     with Gpu(device.index, canary=sick, seconds=CLOCK) as gpu, pytest.raises(GpuUnhealthy, match="made sick"):
         seen.extend(result.case for result in gpu.run(jobs, modules))
     assert seen == [jobs[0].case]
+
+
+def test_a_child_killed_from_outside_costs_its_case_alone(
+    device: Device, canary: Canary, modules: dict[str, bytes]
+) -> None:
+    row = [GOOD, next(planted for planted in BAD if planted.name == "endless"), GOOD]
+    cases = [planted.case(number) for number, planted in enumerate(row)]
+    jobs = [job(planted, case) for planted, case in zip(row, cases, strict=True)]
+    with Gpu(device.index, canary=canary, seconds=4 * CLOCK) as opened:
+        results = opened.run(jobs, modules)
+        found = [next(results)]  # now the child runs, and has begun what does not end, or will at once
+        threading.Timer(CLOCK / 2, os.kill, (opened._running()._process.pid, signal.SIGKILL)).start()
+        found += results
+    assert [(result.outcome, result.code) for result in found] == [("ok", ""), ("faulted", "CHILD_DIED"), ("ok", "")]
+    words = [finding(case, launched, result).word for case, launched, result in zip(cases, jobs, found, strict=True)]
+    assert words == ["correct", "faulted", "correct"]
 
 
 def test_code_for_another_chip_does_not_load(gpu: Gpu, device: Device, toolchain: Toolchain) -> None:
