@@ -14,6 +14,7 @@ import pytest
 
 from suite.cli import main
 from suite.record import read
+from suite.store import VARIABLE
 
 ONE = "cp_async.copy:cache=cg,size=16,space=shared,hint=none"
 FEW = "cp_async.wait_all*"
@@ -126,8 +127,9 @@ def test_a_bundle_is_packed_and_run_without_an_assembler(tmp_path: Path, monkeyp
 def test_ctrl_c_leaves_a_valid_record_of_what_was_done(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
     argv = [sys.executable, "-m", "suite", "run", "--arch", "sm_90a,sm_100a,sm_120a", "--case", "mma_sync.*"]
+    cold = {**os.environ, VARIABLE: "off"}  # or it is done before it can be interrupted
     child = subprocess.Popen(
-        [*argv, "--record", str(path)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        [*argv, "--record", str(path)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=cold
     )
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not (path.exists() and b'"column"' in path.read_bytes()):

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -47,6 +48,13 @@ os.execv(sys.argv[3], sys.argv[3:])
 def find() -> str | None:
     """Return the path of a Chromium or Chrome, None where there is none."""
     return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+_LEFT = "Inspected target navigated or closed"
+
+
+class PageLeft(Exception):
+    """The page went elsewhere before it answered."""
 
 
 class Chromium:
@@ -95,6 +103,8 @@ class Chromium:
         while True:
             answer = self._message()
             if answer.get("id") == self._number:
+                if answer.get("error", {}).get("message") == _LEFT:
+                    raise PageLeft(method)
                 assert "error" not in answer, f"{method}: {answer['error']}"
                 return dict(answer["result"])
 
@@ -108,8 +118,9 @@ class Chromium:
         """Wait until an expression is true. Raises `TimeoutError` where it does not become so."""
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
-            if self.run(f"Boolean({condition})"):
-                return
+            with suppress(PageLeft):  # it is on its way to another: ask that one
+                if self.run(f"Boolean({condition})"):
+                    return
             time.sleep(0.02)
         raise TimeoutError(f"never true: {condition}")
 
