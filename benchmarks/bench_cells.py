@@ -78,7 +78,7 @@ def _alone_and_together(cases: Sequence[Case], toolchain: Toolchain, target: Tar
 
 def _whole_targets(cases: Sequence[Case], toolchain: Toolchain) -> None:
     """Print where the time goes for all cases, target by target, with what ptxas alone takes as the floor."""
-    _cost(lambda: sources(cases))
+    _cost(lambda: sources(tuple(cases)))
     print("## All cases, where the processor time goes, in seconds\n")
     print("| target | cells | accepted | all | ptxas | nvdisasm | Python | ptxas alone, floor |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")

@@ -12,14 +12,15 @@ from dataclasses import replace
 import numpy as np
 
 from suite import Buffer, Claim, Launch, Operand, Probe, family, only, product, rows, since, tma_access, tma_kernels
+from suite.opcodes import NONE
 from suite.probe import Arrays, Params
 from suite.tma_access import BITS, Access
 from suite.tma_oracle import DONE, GEOMETRY, corner_of, padded_strides, prefilled
 
 REPLACE, PUBLISH = "9.7.9.27", "9.7.14.17"
 
-# The unit of tensor maps; ptxas 13.5.37 changes them by plain loads and stores instead, and publishes by exchanges.
-UNIT = ("UTMACCTL",)
+# No opcode: ptxas 13.5.37 changes maps by plain loads and stores, and publishes them by exchanges.
+UNIT = NONE
 
 # Values of the fields that take an immediate. Source: PTX ISA 9.3, 9.7.9.27, Table 33.
 ELEMTYPES = ("u8", "u16", "u32", "s32", "u64", "s64", "f16", "f32", "f32_ftz", "f64", "bf16", "tf32", "tf32_ftz")

@@ -77,7 +77,7 @@ def observe(
 
 def ask(pool: ThreadPoolExecutor, cases: Sequence[Case], toolchain: Toolchain, target: Target, *, code: bool) -> Asked:
     """Hand to the pool what the cache does not hold, a module at a time, each assembled and then disassembled."""
-    made = sources(cases)
+    made = sources(tuple(cases))
     kernels = _kernels(made)
     shelf = cache.shelf(toolchain, target, toolchain.ptx)
     known = shelf.find(kernels, code=code)

@@ -130,7 +130,7 @@ def _answers(
     if code:
         return ask_assembler(pool, cases, toolchain, target, code=True).collect
     place = columns.column(cases, toolchain, target)
-    found = place.find(cases, sources(cases))
+    found = place.find(cases, sources(tuple(cases)))
     if found is not None:
         return lambda progress: found
     asked = ask_assembler(pool, cases, toolchain, target, code=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from suite import catalogue, version
@@ -14,7 +15,8 @@ from suite.render import render
 from suite.store import Store, seal, store
 
 
-def sources(cases: Sequence[Case]) -> list[Source]:
+@lru_cache(maxsize=4)  # a run asks the same cases on many targets
+def sources(cases: tuple[Case, ...]) -> list[Source]:
     """Return the kernels of each case, in order. Raises `TemplateError` as `render` does."""
     kept = store("sources", version.of_checkout())
     found: dict[str, Source] = {}

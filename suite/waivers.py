@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +84,13 @@ def load(path: Path = FILE) -> Waivers:
 
     Raises `UsageError` for a malformed entry, an unknown word or a glob that matches no case of the catalogue.
     """
+    return Waivers(_read(path))
+
+
+@cache  # pytest loads them for every group, and holding the globs against the catalogue takes a while
+def _read(path: Path) -> tuple[Waiver, ...]:
     if not path.exists():
-        return Waivers(())
+        return ()
     try:
         table = tomllib.loads(path.read_text())
     except tomllib.TOMLDecodeError as error:
@@ -93,7 +99,7 @@ def load(path: Path = FILE) -> Waivers:
         raise UsageError(f"{path}: unknown table {sorted(set(table) - {'waiver'})[0]!r}; entries are [[waiver]]")
     entries = tuple(_entry(path, raw) for raw in table.get("waiver", ()))
     _require_matches(path, entries)
-    return Waivers(entries)
+    return entries
 
 
 def _entry(path: Path, raw: Any) -> Waiver:

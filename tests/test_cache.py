@@ -15,6 +15,7 @@ from suite.observe import Assembled
 from suite.pipeline import Tally
 from suite.progress import Silent
 from suite.selection import Selection
+from suite.sources import sources
 from suite.store import VARIABLE
 
 CASES = catalogue.select(("cp_async.wait_group*", "mma_sync.fp8:*a=e4m3,b=e4m3*", "tma.tensor_cta_group*"))
@@ -42,12 +43,14 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[int]:
 def ask(*, code: bool = False) -> list[Assembled]:
     """Ask as a new process would, which has read no file yet."""
     codes._open.clear()
+    sources.cache_clear()
     return observe.observe(CASES, toolchains.resolve([])[0], TARGET, code=code)
 
 
 def ask_whole() -> list[Assembled]:
     """Ask for a column, as a run without a GPU does."""
     codes._open.clear()
+    sources.cache_clear()
     chosen = Selection(CASES, (TARGET,), (toolchains.resolve([])[0],))
     (group,) = pipeline.assembled(chosen, Tally(), Silent(), lambda target: False)
     return list(group.items)

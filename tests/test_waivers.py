@@ -26,6 +26,7 @@ REFUSED = cell(word="rejected", agreement="disagrees")
 
 
 def load(folder: Path, *entries: dict[str, Any], table: str = "waiver") -> Waivers:
+    waivers._read.cache_clear()
     path = folder / "waivers.toml"
     path.write_text("\n".join(f"[[{table}]]\n" + "\n".join(f"{k} = {_toml(v)}" for k, v in e.items()) for e in entries))
     return waivers.load(path)
