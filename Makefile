@@ -79,7 +79,7 @@ $(STAMP): requirements.txt
 	  "ptxproof needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1); try PYTHON=python3.12 make"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo >&2 \
 	  "$(PYTHON) cannot make an environment: install its venv module (Debian, Ubuntu: apt install python3-venv)"; exit 1; }
-	@echo 'Building $(VENV): about 150 MB to download, once.'
+	@echo 'Building $(VENV): about 175 MB to download, once.'
 	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
 	@$(PY) -m pip install --quiet --no-deps --only-binary :all: -r requirements.txt
 	@cd $(VENV)/lib/python3*/site-packages/nvidia/cu13/bin && rm -f nvcc nvlink cudafe++  # 97 MB beside ptxas, unused

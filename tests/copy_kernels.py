@@ -44,6 +44,19 @@ def assemble(kernels: Iterable[Kernel], target: str, ptx: tuple[int, int] = PTX)
     return assemble_text([str(ptxas())], module_text(distinct, target, ptx), target, limit=120)
 
 
+def assert_claimed_assemble(cases: Iterable[Case], target: str) -> None:
+    """Assert that the armed kernels and scaffolds of the cases claimed for a target are accepted for it."""
+    made = sources(claimed(cases, target))
+    outcome = assemble([kernel for source in made for kernel in (source.armed, source.scaffold)], target)
+    assert outcome.accepted, outcome.log
+
+
+def assert_controls_assemble(cases: Iterable[Case], target: str) -> None:
+    """Assert that the controls of all cases are accepted, claimed for the target or not."""
+    outcome = assemble([source.control for source in sources(cases)], target)
+    assert outcome.accepted, outcome.log
+
+
 def refused(kernels: Iterable[Kernel], target: str, ptx: tuple[int, int] = PTX) -> set[str]:
     """Return the names of the kernels whose instruction itself, not only its surroundings, an error names."""
     distinct = list({kernel.name: kernel for kernel in kernels}.values())

@@ -86,11 +86,8 @@ def test_claims_follow_the_manual(fragment: str, target: int, ptx: tuple[int, in
 
 def test_every_kernel_assembles_where_claimed_and_controls_everywhere() -> None:
     for target in ("sm_75", "sm_90"):
-        sources = kernels.sources(kernels.claimed(CASES, target))
-        outcome = kernels.assemble([kernel for s in sources for kernel in (s.armed, s.scaffold)], target)
-        assert outcome.accepted, outcome.log
-    outcome = kernels.assemble([s.control for s in kernels.sources(CASES)], "sm_75")
-    assert outcome.accepted, outcome.log
+        kernels.assert_claimed_assemble(CASES, target)
+    kernels.assert_controls_assemble(CASES, "sm_75")
 
 
 @pytest.mark.parametrize("case", CASES[::5], ids=lambda case: case.id)

@@ -78,8 +78,7 @@ def test_every_kernel_assembles_where_claimed_and_controls_everywhere() -> None:
         outcome = kernels.assemble([kernel for s in sources for kernel in (s.armed, s.scaffold)], target)
         assert outcome.accepted, outcome.log
         assert "ignored" not in outcome.log  # setmaxnreg is heeded
-    outcome = kernels.assemble([s.control for s in kernels.sources(CASES)], "sm_75")
-    assert outcome.accepted, outcome.log
+    kernels.assert_controls_assemble(CASES, "sm_75")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)

@@ -51,11 +51,8 @@ def test_no_fence_pretends_to_be_seen_in_memory() -> None:
 def test_every_kernel_assembles_where_claimed_and_controls_everywhere() -> None:
     known = [c for c in CASES if c.claim.ptx <= kernels.PTX and not c.opcode.startswith(REFUSED)]
     for target in ("sm_75", "sm_90"):
-        sources = kernels.sources(kernels.claimed(known, target))
-        outcome = kernels.assemble([kernel for s in sources for kernel in (s.armed, s.scaffold)], target)
-        assert outcome.accepted, outcome.log
-    outcome = kernels.assemble([s.control for s in kernels.sources(CASES)], "sm_75")
-    assert outcome.accepted, outcome.log
+        kernels.assert_claimed_assemble(known, target)
+    kernels.assert_controls_assemble(CASES, "sm_75")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)

@@ -149,8 +149,7 @@ def test_every_kernel_assembles_where_claimed_and_controls_everywhere() -> None:
     sources = kernels.sources(KNOWN)
     outcome = kernels.assemble([kernel for s in sources for kernel in (s.armed, s.scaffold)], "sm_90a")
     assert outcome.accepted, outcome.log
-    outcome = kernels.assemble([s.control for s in kernels.sources(CASES)], "sm_75")
-    assert outcome.accepted, outcome.log
+    kernels.assert_controls_assemble(CASES, "sm_75")
 
 
 @pytest.mark.parametrize("case", CASES[::7], ids=lambda case: case.id)

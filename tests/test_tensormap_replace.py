@@ -33,15 +33,12 @@ CHANGES = {
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_armed_and_scaffold_assemble_where_claimed(target: str) -> None:
-    sources = kernels.sources(kernels.claimed(CASES, target))
-    outcome = kernels.assemble([kernel for s in sources for kernel in (s.armed, s.scaffold)], target)
-    assert outcome.accepted, outcome.log
+    kernels.assert_claimed_assemble(CASES, target)
 
 
 def test_controls_assemble_everywhere() -> None:
     for target in ("sm_75", *TARGETS):
-        outcome = kernels.assemble([s.control for s in kernels.sources(CASES)], target)
-        assert outcome.accepted, outcome.log
+        kernels.assert_controls_assemble(CASES, target)
 
 
 @pytest.mark.parametrize("target", ["sm_80", "sm_90", "sm_90a", "sm_100a"])
