@@ -1,4 +1,7 @@
-"""ldmatrix: matrices from shared memory to fragments. PTX ISA 9.3, 9.7.15.5.15."""
+"""ldmatrix: matrices from shared memory to fragments.
+
+Sources: PTX ISA 9.3, 9.7.15.5.15; PTX ISA 9.4, 9.7.16.5.15, for `.s8.s4`, which packs a row of 16 elements in 8 bytes.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,13 @@ from functools import partial
 
 from suite import Claim, Fragment, Operand, Probe, family, only, product, since
 from suite import matrix_moves as moves
+from suite.opcodes import UNDECODED
 from suite.probe import Params
 
 SECTION = "9.7.15.5.15"
 SPACES = ("generic", "shared", "shared::cta")
 UNPACKED = ("b8x16.b6x16_p32", "b8x16.b4x16_p64")
+SIGNED = "s8.s4"
 
 # Shapes m16n16 and m8n16, type b8 and the unpacking formats have the same notes; sm_110 was sm_101 before PTX 9.0.
 NARROW = (
@@ -18,6 +23,10 @@ NARROW = (
     | only("sm_120a", ptx="8.7", section=SECTION)
     | family("sm_100f", "sm_120f", ptx="8.8", section=SECTION)
     | family("sm_110f", ptx="9.0", section=SECTION)
+)
+
+SIGN_EXTENDING = only("sm_90a", ptx="9.4", section="9.7.16.5.15") | family(
+    "sm_100f", "sm_110f", "sm_120f", ptx="9.4", section="9.7.16.5.15"
 )
 
 # What SASS calls the elements and a matrix, straight and transposed. Source: ptxas 13.5.37, from sm_75 on and for
@@ -33,13 +42,20 @@ COUNTS = {"x1": "", "x2": ".2", "x4": ".4"}
 
 
 def sass(params: Params) -> tuple[str, ...]:
-    """Return the SASS opcode of the case."""
+    """Return the SASS opcode of the case.
+
+    Of `.s8.s4` nvdisasm 13.5.37 prints nothing, though the code has one instruction more, whose low 12 bits are LDSM's.
+    """
+    if params["type"] == SIGNED:
+        return (UNDECODED,)
     matrix = MATRICES[params["shape"], params["trans"]]
     return (f"LDSM.{ELEMENTS[params['type']]}.{matrix}{COUNTS[params['num']]}",)
 
 
 def claim(params: Params) -> Claim:
     """Return what the notes say of the case's shape and space."""
+    if params["type"] == SIGNED:
+        return SIGN_EXTENDING
     if params["shape"] != "m8n8":
         return NARROW
     return since("sm_75", ptx="7.8" if params["space"] == "shared::cta" else "6.5", section=SECTION)
@@ -80,5 +96,9 @@ PROBES = (
         form="unpack",
         rows=product(shape=("m16n16",), num=("x1", "x2"), trans=("yes",), space=SPACES, type=UNPACKED)
         + product(shape=("m8n16",), num=("x1", "x2", "x4"), trans=("no",), space=SPACES, type=UNPACKED),
+    ),
+    load(
+        form="extend",
+        rows=product(shape=("m8n16",), num=("x1", "x2", "x4"), trans=("no",), space=SPACES, type=(SIGNED,)),
     ),
 )

@@ -17,12 +17,14 @@ from suite.probe import Arrays, Launch, Params
 SLOTS = 32  # rows of 16 bytes in shared memory, more than any form reads or writes
 ROW = 16
 
-# Bits of an element in a row, and how many a row has. Source: 9.7.15.5.15; b6 is padded by 32 bits, b4 by 64.
+# Bits of an element in a row, and how many a row has. Source: 9.7.15.5.15; b6 is padded by 32 bits, b4 by 64. A row of
+# s8.s4 (PTX ISA 9.4) is 8 bytes without padding: what follows it here is another's.
 ELEMENTS = {
     "b16": (16, 8),
     "b8": (8, 16),
     "b8x16.b6x16_p32": (6, 16),
     "b8x16.b4x16_p64": (4, 16),
+    "s8.s4": (4, 16),
 }
 
 
@@ -144,7 +146,13 @@ def load_inputs(params: Params, rng: np.random.Generator) -> Arrays:
 def loaded(params: Params, arrays: Arrays) -> Arrays:
     """Return the elements of the rows whose addresses the lanes give, each in a destination element of its own."""
     slots = arrays["places"][: row_count(params)] // ROW
-    return {"d": row_elements(arrays["src"][:, slots], *ELEMENTS[params["type"]])}
+    elements = row_elements(arrays["src"][:, slots], *ELEMENTS[params["type"]])
+    return {"d": sign_extended(elements) if params["type"] == "s8.s4" else elements}
+
+
+def sign_extended(elements: np.ndarray) -> np.ndarray:
+    """Return 4-bit two's complement codes as 8-bit ones."""
+    return np.asarray(elements | (elements >> np.uint64(3)) * np.uint64(0xF0), dtype=np.uint64)
 
 
 def store_inputs(params: Params, rng: np.random.Generator) -> Arrays:

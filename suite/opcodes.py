@@ -7,9 +7,18 @@ from functools import cache
 
 NONE = ("-",)  # of an instruction that no target has an opcode for: it matches nothing
 
+# What stands for an instruction that the disassembler leaves blank: nvdisasm 13.5.37 prints no name for an LDSM of PTX
+# 9.4's ldmatrix .s8.s4. Such an opcode shows that there is an instruction, not which.
+UNDECODED = "UNDECODED"
+
 # Routines that check an instruction's operands and trap, beside the instruction itself: calling one realizes nothing.
 # Source: SASS of tcgen05.dealloc for sm_100a from ptxas 13.5.37; the routines hold BPT.TRAP alone.
 GUARDS = ("__cuda_sm10x_tcgen05_guardrail_trap_",)
+
+
+def named(opcode: str) -> str:
+    """Return an opcode as it is reported, also where the disassembler printed none."""
+    return opcode or UNDECODED
 
 
 def matches(pattern: str, opcode: str) -> bool:

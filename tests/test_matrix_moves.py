@@ -49,7 +49,10 @@ def load(case: Case, arrays: Arrays) -> np.ndarray:
         for slot in range(slots):
             holder, element = byte_of(case, register, lane, slot)
             row = arrays["src"][trial, arrays["places"][holder] // 16].tobytes()
-            words[trial, register, lane] |= np.uint64(fields(row, bits)[element] << slot * size)
+            value = fields(row, bits)[element]
+            if case.params["type"] == "s8.s4" and value > 7:  # signed: -8 to -1
+                value += 256 - 16
+            words[trial, register, lane] |= np.uint64(value << slot * size)
     return words
 
 
@@ -114,6 +117,8 @@ def test_a_load_that_errs_is_found(case: Case) -> None:
         other = {"yes": "no", "no": "yes"}[case.params["trans"]]
         flipped = catalogue.find(case.id.replace(f"trans={case.params['trans']}", f"trans={other}"))
         assert not np.array_equal(load(flipped, arrays), right)
+    if case.params["type"] == "s8.s4":  # not extended by the sign
+        assert not np.array_equal(right & np.uint64(0x0F0F0F0F), right)
 
 
 @pytest.mark.parametrize("case", STORES, ids=lambda case: case.id)
@@ -165,6 +170,12 @@ def test_movmatrix_transposes_and_shows_it() -> None:
         ("ldmatrix.b16:*space=shared::cta,*", {"sm_75"}, set(), (7, 8)),
         ("ldmatrix.b8:*", {"sm_100a", "sm_103f", "sm_110a", "sm_121a"}, {"sm_100", "sm_90a", "sm_120"}, (8, 6)),
         ("ldmatrix.unpack:*", {"sm_100f", "sm_120f"}, {"sm_103", "sm_110"}, (8, 6)),
+        (
+            "ldmatrix.extend:*",
+            {"sm_90a", "sm_107f", "sm_110a", "sm_121f"},
+            {"sm_90", "sm_100", "sm_120", "sm_89"},
+            (9, 4),
+        ),
         ("stmatrix.b16:*", {"sm_90", "sm_120"}, {"sm_89"}, (7, 8)),
         ("stmatrix.b8:*", {"sm_100a", "sm_110f", "sm_120a"}, {"sm_90a", "sm_121"}, (8, 6)),
         ("movmatrix.*", {"sm_75", "sm_121"}, set(), (7, 8)),
