@@ -1,11 +1,11 @@
-"""The whole sanity check: inventory, then each GPU in its own processes and all at once, then what it comes to."""
+"""The whole sanity check: inventory, each GPU in its own processes and all at once, then what it comes to."""
 
 from __future__ import annotations
 
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -71,16 +71,19 @@ def check(request: Request, say: Say) -> Checked:
 
     Raises `UsageError` for a bundle that is none.
     """
-    first = _inventory(request, say)
-    report = Report(request.level, steps=list(first.values()))
-    devices = {int(facts["index"]): facts for facts in first["devices"].values("device")}
-    _judge_inventory(report, first, devices)
-    known = {index: facts for index, facts in devices.items() if _known(report, index, facts)}
-    with tempfile.TemporaryDirectory(prefix="ptxproof-sanity-") as folder:
+    report = Report(request.level)
+    with ThreadPoolExecutor(len(_FIRST)) as pool, tempfile.TemporaryDirectory(prefix="ptxproof-sanity-") as folder:
+        asked = _inventory(pool, request, say)
+        seen = asked["devices"].result()  # the GPUs need not wait until every Python has imported its framework
+        devices = {int(facts["index"]): facts for facts in seen.values("device")}
+        known = {index: facts for index, facts in devices.items() if _known(report, index, facts)}
         packed, expected, made = _packed(request, Path(folder), known, report, say)
         gpus = _each(request, known, (packed, Path(folder) / LOADS), report, say)
-    _judge_gpus(report, gpus, expected)
-    _peers(request, list(known), report, say)
+        _judge_gpus(report, gpus, expected)
+        _peers(request, list(known), report, say)
+        first = {name: future.result() for name, future in asked.items()}
+    report.steps[:0] = first.values()
+    _judge_inventory(report, first, devices)
     cells = {index: instructions.cells(gpu.ran["instructions"]) for index, gpu in gpus.items()}
     _answer(request, report, gpus, cells, first)
     return Checked(report, cells, devices, made)
@@ -92,16 +95,10 @@ def _run(name: str, *arguments: str, level: str, say: Say, gpu: int | None = Non
     return ran
 
 
-def _inventory(request: Request, say: Say) -> dict[str, Ran]:
-    """Run the steps of the machine, all at once."""
-    with ThreadPoolExecutor(len(_FIRST)) as pool:
-        asked = {
-            name: pool.submit(
-                _run, name, *(request.pythons if name in _ASKING_PYTHON else ()), level=request.level, say=say
-            )
-            for name in _FIRST
-        }
-        return {name: future.result() for name, future in asked.items()}
+def _inventory(pool: ThreadPoolExecutor, request: Request, say: Say) -> dict[str, Future[Ran]]:
+    """Begin the steps of the machine, all at once."""
+    pythons = {name: request.pythons if name in _ASKING_PYTHON else () for name in _FIRST}
+    return {name: pool.submit(_run, name, *pythons[name], level=request.level, say=say) for name in _FIRST}
 
 
 def _judge_inventory(report: Report, first: Mapping[str, Ran], devices: Mapping[int, Mapping[str, Any]]) -> None:
