@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-# Most shared memory that a block can opt in to, bytes. Source: CUDA C++ Programming Guide, Technical Specifications per
-# Compute Capability, not at hand when this was written down. 9.0 was found by trial on an H200 (232,448); 99 KiB on
-# 12.x stands in messages of Triton and CUTLASS ("101376").
+# Most shared memory that a block can opt in to, bytes. Source: CUDA Programming Guide 13, 5.1.3, table "Memory
+# Information per Compute Capability", read in a copy; CCCL 13.3 says the same (cuda/__device/arch_traits.h). 9.0 was
+# also found by trial on an H200. The guide has no column for 8.8; of 10.7 it says 327 KB, and CCCL 227: no rows here.
 SHARED_OPT_IN: dict[tuple[int, int], int] = {
     (7, 5): 64 * 1024,
     (8, 0): 163 * 1024,

@@ -103,6 +103,13 @@ def test_a_share_is_of_the_right_peak_or_of_none() -> None:
     assert all(chip.source and chip.memory for chip in PEAKS.values())
 
 
+@pytest.mark.parametrize("name", PEAKS)
+def test_no_peak_is_one_with_sparsity_or_f16_accumulation(name: str) -> None:
+    rates, halved = PEAKS[name].matrix, "GeForce" in name  # on a GeForce f32 accumulation halves f16 and fp8
+    for kind, times in {"bf16": 1, "tf32": 0.5, "fp8": 2, "int8": 4 if halved else 2}.items():
+        assert rates.get(kind, times * rates.get("f16", 0)) == pytest.approx(times * rates.get("f16", 0), rel=0.025)
+
+
 def test_a_median_has_its_spread() -> None:
     assert spread([3.00049, 1, 2]) == {"median": 2, "least": 1, "most": 3.0}
 
