@@ -15,6 +15,7 @@ from suite.model import REALIZATIONS, WORDS
 if TYPE_CHECKING:  # where bundles run, only numpy and cuda-python are installed
     from rich.table import Table
 
+GROUPS_SHOWN = 400  # rows of the summary up to which each family has its own
 PIPE_WIDTH = 200  # columns of a log or pipe, which does not wrap
 _VALIDATED = 14  # columns of the last one
 _STYLES = {"●": "green", "◐": "cyan", "✗": "dim", **dict.fromkeys("?⊘‼∞≈≠", "red")}
@@ -40,13 +41,22 @@ def show_rows(cells: Sequence[Cell]) -> None:
 
 
 def show_summary(groups: Groups) -> None:
-    """Print the counts by family and target, and the legend."""
+    """Print the counts by family and target, and the legend; of a sweep the counts by target alone."""
     console, _ = _console()
+    groups = groups if len(groups) <= GROUPS_SHOWN else _by_target(groups)
     if console is None:
         print(plain_summary(groups))
         return
     console.print(_summary(groups))
     console.print(LEGEND, style="dim")
+
+
+def _by_target(groups: Groups) -> Groups:
+    """Return the counts of all families together."""
+    found: dict[tuple[str, str, str], Counter[str]] = {}
+    for (toolchain, _, target), group in groups.items():
+        found.setdefault((toolchain, "all", target), Counter()).update(group)
+    return found
 
 
 def counts(cells: Iterable[Cell]) -> Groups:

@@ -13,6 +13,8 @@ from functools import cache
 import probes
 from suite.errors import UsageError
 from suite.probe import Case, Params, Probe
+from suite.store import store
+from suite.version import of_checkout
 
 
 @cache
@@ -58,7 +60,14 @@ def find(case_id: str) -> Case:
 
 @cache
 def version() -> str:
-    """Return a short hash of everything that the catalogue asks: ids, instructions, claims."""
+    """Return a short hash of everything that the catalogue asks: ids, instructions, claims. Kept from run to run."""
+    kept = store("catalogue", of_checkout())
+    if "version" not in kept.rows:
+        kept.keep({"version": _version()})
+    return kept.rows["version"]
+
+
+def _version() -> str:
     digest = hashlib.sha256()
     for case in expand():
         support = sorted((s.ptx, *sorted(t.name for t in s.targets)) for s in case.claim.supports)

@@ -5,7 +5,9 @@ Written from the manual's Target ISA Notes and PTX ISA Notes, never from what an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from suite import targets
 from suite.targets import Target
@@ -51,7 +53,15 @@ class Claim:
 
     def minimum(self, target: Target) -> PtxVersion | None:
         """Return the lowest PTX version that supports the case on `target`, None where none does."""
-        return min((s.ptx for s in self.supports if target in s.targets), default=None)
+        return self._minima.get(target)
+
+    @cached_property
+    def _minima(self) -> Mapping[Target, PtxVersion]:
+        """The lowest PTX version on every target that has one."""
+        found: dict[Target, PtxVersion] = {}
+        for support in sorted(self.supports, key=lambda support: support.ptx, reverse=True):
+            found |= dict.fromkeys(support.targets, support.ptx)
+        return found
 
     def supports_at(self, target: Target, ptx: PtxVersion) -> bool:
         """Tell whether the manual says that `target` has the case at `.version ptx`."""

@@ -61,11 +61,18 @@ def _realization(item: Assembled) -> dict[str, Any] | None:
 
 def _unpack(data: dict[str, Any], cases: Sequence[Case], sources: Sequence[Source]) -> list[Assembled]:
     outcomes = [
-        (word, tuple(Diagnostic(**d) for d in said), Realization(**means) if means else None)
+        {
+            "word": word,
+            "diagnostics": tuple(Diagnostic(**d) for d in said),
+            "realization": Realization(**means) if means else None,
+            "cubin": b"",
+        }
         for word, said, means in data["outcomes"]
     ]
     found = []
     for case, source, cell in zip(cases, sources, data["cells"], strict=True):
         number, code = (cell, None) if isinstance(cell, int) else (cell[0], Code(cell[1], cell[2], cell[3]))
-        found.append(Assembled(case, source, *outcomes[number], code, b""))
+        item = object.__new__(Assembled)  # through __init__ a sweep's cells take several times as long
+        vars(item).update(outcomes[number], case=case, source=source, code=code)
+        found.append(item)
     return found

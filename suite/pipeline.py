@@ -7,10 +7,11 @@ through the GPU where there is one, hands each finished cell to `add`, and count
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from suite import canary, columns
@@ -48,6 +49,11 @@ class Group:
     split: Split | None = None
     assemble: Callable[[Sequence[Kernel]], Mapping[str, Verdict]] | None = None
 
+    @cached_property
+    def version(self) -> str:
+        """The `.version` as it is written."""
+        return f"{self.ptx[0]}.{self.ptx[1]}"
+
 
 @dataclass
 class Tally:
@@ -60,16 +66,18 @@ class Tally:
     agreements: Counter[str] = field(default_factory=Counter)
     words: Counter[str] = field(default_factory=Counter)
     not_asked: Counter[tuple[str, str]] = field(default_factory=Counter)
-    groups: dict[tuple[str, str, str], Counter[str]] = field(default_factory=dict)
+    groups: dict[tuple[str, str, str], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
     def count(self, cell: Observation) -> None:
         """Count one finished cell."""
         self.agreements[cell.agreement] += 1
         self.words[cell.word] += 1
-        group = self.groups.setdefault((cell.toolchain, cell.family, cell.target), Counter())
-        for said in ("cases", cell.word, cell.realization, cell.agreement):
-            if said:
-                group[said] += 1
+        group = self.groups[cell.toolchain, cell.family, cell.target]
+        group["cases"] += 1
+        group[cell.word] += 1
+        group[cell.agreement] += 1
+        if cell.realization:
+            group[cell.realization] += 1
         if cell.not_asked:
             self.not_asked[cell.not_asked.stage, cell.not_asked.reason] += 1
 
@@ -208,7 +216,7 @@ def _cell(
         opcode=case.opcode,
         target=group.target.name,
         toolchain=group.toolchain,
-        ptx=f"{group.ptx[0]}.{group.ptx[1]}",
+        ptx=group.version,
         word=word,
         agreement=agreement(case.claim, group.target, group.ptx, word),
         kernel=item.source.armed.name,

@@ -6,7 +6,6 @@ cases that it is about (`cases`) and the machine codes that it refers to (`codes
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -56,11 +55,12 @@ class Encoder:
         known, codes = len(self._codes), [self._code(cell) for cell in cells]
         if len(self._codes) > known:
             yield {"codes": list(self._codes)[known:]}
-        outcomes: dict[str, int] = {}
-        seen: dict[tuple[Any, ...], int] = {}
-        numbers = [_number(cell, outcomes, seen) for cell in cells]
+        outcomes: dict[tuple[Any, ...], int] = {}
+        numbers = [outcomes.setdefault(_parts(cell), len(outcomes)) for cell in cells]
+        first = dict(zip(reversed(numbers), reversed(cells), strict=True))
         column = {name: getattr(cells[0], name) for name in _OF_COLUMN}
-        yield {"column": column | {"outcomes": [json.loads(o) for o in outcomes], "cells": numbers, "codes": codes}}
+        told = [_outcome(first[number]) for number in range(len(outcomes))]
+        yield {"column": column | {"outcomes": told, "cells": numbers, "codes": codes}}
 
     def _code(self, cell: Observation) -> int:
         if not cell.code:
@@ -68,13 +68,11 @@ class Encoder:
         return self._codes.setdefault((cell.code, cell.registers, cell.instructions), len(self._codes))
 
 
-def _number(cell: Observation, outcomes: dict[str, int], seen: dict[tuple[Any, ...], int]) -> int:
-    """Return the number of a cell's outcome; cells that share their parts are not written out again to compare."""
-    parts = (cell.word, cell.agreement, cell.realization, cell.waiver, id(cell.opcodes), id(cell.diagnostics))
-    key = (*parts, cell.not_asked)
-    if key not in seen:
-        seen[key] = outcomes.setdefault(json.dumps(_outcome(cell)), len(outcomes))
-    return seen[key]
+def _parts(cell: Observation) -> tuple[Any, ...]:
+    """Return what makes two cells' outcomes the same, as something that can be hashed."""
+    said = tuple(tuple(vars(entry).values()) for entry in cell.diagnostics)
+    gap = cell.not_asked and (cell.not_asked.stage, cell.not_asked.reason)
+    return cell.word, cell.agreement, cell.realization, cell.waiver, tuple(cell.opcodes.items()), said, gap
 
 
 def _outcome(cell: Observation) -> dict[str, Any]:

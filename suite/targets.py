@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass
-from functools import total_ordering
+from functools import cached_property, total_ordering
 
 from suite.errors import UsageError
 
@@ -28,9 +28,9 @@ class Target:
         """Return the two- or three-digit number of the name, as in the 121 of `sm_121a`."""
         return self.major * 10 + self.minor
 
-    @property
+    @cached_property
     def name(self) -> str:
-        """Return the name as assemblers spell it: `sm_121a`."""
+        """The name as assemblers spell it: `sm_121a`."""
         return f"sm_{self.number}{self.suffix}"
 
     @property

@@ -67,9 +67,12 @@ class Waivers:
 
     def apply(self, cell: Observation) -> Observation:
         """Return the cell, `waived` where it disagrees as some waiver says it does."""
-        if cell.case not in self._of_case:
-            self._of_case[cell.case] = [w for w in self.entries if fnmatchcase(cell.case, w.case)]
-        covering = [waiver for waiver in self._of_case[cell.case] if waiver.covers(cell)]
+        known = self._of_case.get(cell.case)
+        if known is None:
+            known = self._of_case[cell.case] = [w for w in self.entries if fnmatchcase(cell.case, w.case)]
+        if not known:
+            return cell
+        covering = [waiver for waiver in known if waiver.covers(cell)]
         fitting = [waiver for waiver in covering if waiver.excuses(cell)]
         if fitting and cell.agreement != "agrees":
             return replace(cell, agreement="waived", waiver=fitting[0].reason)

@@ -120,7 +120,7 @@ def test_two_cases_of_one_id_are_refused(monkeypatch: pytest.MonkeyPatch, cleare
 
 
 def test_the_version_depends_on_claims_and_instructions(monkeypatch: pytest.MonkeyPatch) -> None:
-    fresh = catalogue.version.__wrapped__
+    fresh = catalogue._version
     assert fresh() == catalogue.version()
     for changed in (CASES[1:], (*CASES[1:], CASES[0])):
         monkeypatch.setattr(catalogue, "expand", lambda changed=changed: changed)
