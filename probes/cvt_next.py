@@ -1,21 +1,22 @@
-"""What PTX ISA 9.4 adds to cvt for sm_107: .rz to narrow formats, .pzo, one scale factor, ue5m3x2. PTX ISA 9.4, 9.7.10.24."""
+"""What PTX ISA 9.4 adds to cvt, most of it for sm_107: .rz to narrow formats, .pzo, one scale factor, ue5m3x2.
+
+PTX ISA 9.4, 9.7.10.24.
+"""
 
 from __future__ import annotations
 
 from probes.cvt import F4, F6, F8, NEWER, NO_YES, constant, conversion, stochastic_
 from suite import family, only, product
 
-# Target ISA Notes and PTX ISA Notes. The notes on .s2f6x2 and .rs name sm_107a alone of the family, and those on .s2f6x2
-# do not tell .rz, which its syntax has from 9.4 on, from .rn.
+# Target ISA Notes and PTX ISA Notes. Those on .s2f6x2 and .rs name sm_107a alone of the family, and those on .s2f6x2 do
+# not tell .rz, which its syntax has from 9.4 on, from .rn.
 RUBIN = family("sm_107f", ptx="9.4", section=NEWER)
 STOCHASTIC = only("sm_107a", ptx="9.4", section=NEWER)
 S2F6 = only("sm_100a", "sm_103a", "sm_107a", "sm_110a", "sm_120a", "sm_121a", ptx="9.4", section=NEWER)
 
 HALVES, SOURCES = ("f16x2", "bf16x2"), ("f32", "f16x2", "bf16x2")
 BOTH, FACTOR = ("rn", "rz"), ("no", "n1")
-TO_NARROW = product(
-    to=F8 + F6 + F4, of=SOURCES, rnd=BOTH, satfinite=("yes",), relu=NO_YES, pzo=NO_YES, scaled=FACTOR
-)
+TO_NARROW = product(to=F8 + F6 + F4, of=SOURCES, rnd=BOTH, satfinite=("yes",), relu=NO_YES, pzo=NO_YES, scaled=FACTOR)
 
 PROBES = (
     conversion(

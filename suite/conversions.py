@@ -1,8 +1,8 @@
 """Oracle and inputs of `cvt` between float formats, packed or not: one value in, one value out, slot by slot.
 
 A case's parameters are `to` and `of` (register types), `rnd`, and `yes` or `no` for `ftz`, `sat`, `relu`, `satfinite`,
-`pzo` and `scaled`, which is `n1` for one factor to both slots. Elements whose result the manual leaves open are replaced
-by ones. Source: PTX ISA 9.3, 9.7.9.22; PTX ISA 9.4, 9.7.10.24, for what is newer.
+`pzo` and `scaled`, which is `n1` for one factor to both slots. Elements whose result the manual leaves open are
+replaced by ones. Source: PTX ISA 9.3, 9.7.9.22; PTX ISA 9.4, 9.7.10.24, for what is newer.
 """
 
 from __future__ import annotations
@@ -222,7 +222,11 @@ def _spread(rng: np.random.Generator, params: Params, size: int, slots: int) -> 
     if FORMATS[packed.fmt].bits == 16:
         return np.resize(rng.permutation(1 << 16), (size, slots)).astype(np.uint64)
     to = "quarters" if params["rnd"] in INTEGRAL else element(params["to"])
-    return about(rng, packed.fmt, to, size * slots).reshape(size, slots)
+    codes = about(rng, packed.fmt, to, size * slots).reshape(size, slots)
+    if is_on(params, "pzo"):  # about the values of a wide format there are too many others to leave the zeros in
+        edges = special(packed.fmt)
+        codes[: 2 * len(edges)] = np.concatenate([edges, edges | _sign(packed.fmt)])[:, None]
+    return codes
 
 
 def every_tuple(bits: int, slots: int, size: int) -> Codes:
@@ -239,12 +243,15 @@ def about(rng: np.random.Generator, of: str, to: str, size: int) -> Codes:
     top = grid[-1] + (grid[-1] - grid[-2]) * np.array([0.25, 0.5, 0.75, 1, 4, 1e6])
     with np.errstate(over="ignore"):
         codes = rounding.codes_of(of, rounding.round_to(of, np.concatenate([grid, middle, top])))
-    sign = np.uint64(1 << (FORMATS[of].bits - 1))
     moved = np.where(codes > 1, codes + rng.integers(0, 3, codes.shape, dtype=np.uint64) - np.uint64(1), codes)
     chosen = np.concatenate(
         [codes, moved, moved[rng.permutation(len(moved))], special(of), _random(rng, of, size // 8)]
     )
-    return filled(rng.permutation(np.concatenate([chosen, chosen ^ sign])), size)
+    return filled(rng.permutation(np.concatenate([chosen, chosen ^ _sign(of)])), size)
+
+
+def _sign(fmt: str) -> np.uint64:
+    return np.uint64(1 << (FORMATS[fmt].bits - 1))
 
 
 def special(fmt: str) -> Codes:
