@@ -9,13 +9,13 @@ from typing import Any
 from suite import Claim, Probe, conversions, elementwise, family, only, product, since, stochastic
 from suite.probe import Params
 
-SECTION = "9.7.9.22"
+SECTION, NEWER = "9.7.9.22", "PTX ISA 9.4, 9.7.10.24"
 NO_YES = ("no", "yes")
 F8, F6, F4 = ("e4m3x2", "e5m2x2"), ("e2m3x2", "e3m2x2"), ("e2m1x2",)
 DIRECTED = ("rn", "rz", "rm", "rp")
 INTEGRAL = ("rni", "rzi", "rmi", "rpi")
 
-# Target ISA Notes and PTX ISA Notes, form by form. sm_101 became sm_110 in PTX ISA 9.0.
+# Target ISA Notes and PTX ISA Notes, form by form. sm_101 became sm_110 in PTX ISA 9.0. sm_107 came with PTX ISA 9.4.
 ALWAYS = since("sm_13", ptx="1.0", section=SECTION)
 AMPERE = since("sm_80", ptx="7.0", section=SECTION)
 FINITE = since("sm_13", ptx="8.1", section=SECTION)
@@ -30,8 +30,10 @@ NARROW = (
     | only("sm_110a", ptx="9.0", section=SECTION)
     | family("sm_110f", ptx="9.0", section=SECTION)
 )
-STOCHASTIC = only("sm_100a", "sm_103a", ptx="8.7", section=SECTION)
-S2F6 = only("sm_100a", "sm_103a", "sm_110a", "sm_120a", "sm_121a", ptx="9.1", section=SECTION)
+STOCHASTIC = only("sm_100a", "sm_103a", ptx="8.7", section=SECTION) | only("sm_107a", ptx="9.4", section=NEWER)
+S2F6 = only("sm_100a", "sm_103a", "sm_110a", "sm_120a", "sm_121a", ptx="9.1", section=SECTION) | only(
+    "sm_107a", ptx="9.4", section=NEWER
+)
 
 
 def families(ptx: str) -> Claim:
@@ -80,10 +82,11 @@ def sass_formats(params: Params) -> str:
 
 
 def packing(params: Params) -> tuple[str, ...]:
-    """Return the packing unit's opcode with formats, direction, .RELU and .SATFINITE."""
-    relu = ".RELU" if params.get("relu") == "yes" else ""
-    finite = ".SATFINITE" if params.get("satfinite") == "yes" else ""
-    return (f"F2FP.{sass_formats(params)}{ROUNDED.get(params['rnd'], '')}{relu}{finite}",)
+    """Return the packing unit's opcode with formats, direction and modifiers."""
+    names = ("relu", "satfinite", "pzo")
+    modifiers = "".join(f".{name.upper()}" for name in names if params.get(name) == "yes")
+    scaled = ".SCALE_BY_C" if params.get("scaled") == "n1" else ""
+    return (f"F2FP.{sass_formats(params)}{ROUNDED.get(params['rnd'], '')}{modifiers}{scaled}",)
 
 
 def scalar_sass(params: Params) -> tuple[str, ...]:
@@ -111,7 +114,7 @@ conversion = partial(
 
 stochastic_ = partial(
     Probe,
-    opcode="cvt{round}{relu_}{satfinite_}.{to}.{of}",
+    opcode="cvt{round}{relu_}{satfinite_}{pzo_}.{to}.{of}",
     arguments="d, {from_}, rbits",
     claim=constant(STOCHASTIC),
     template="elementwise.ptx.j2",

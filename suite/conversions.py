@@ -1,7 +1,8 @@
 """Oracle and inputs of `cvt` between float formats, packed or not: one value in, one value out, slot by slot.
 
-A case's parameters are `to` and `of` (register types), `rnd`, and `yes` or `no` for `ftz`, `sat`, `relu`, `satfinite`
-and `scaled`. Elements whose result the manual leaves open are replaced by ones. Source: PTX ISA 9.3, 9.7.9.22.
+A case's parameters are `to` and `of` (register types), `rnd`, and `yes` or `no` for `ftz`, `sat`, `relu`, `satfinite`,
+`pzo` and `scaled`, which is `n1` for one factor to both slots. Elements whose result the manual leaves open are
+replaced by ones. Source: PTX ISA 9.3, 9.7.9.22; PTX ISA 9.4, 9.7.10.24, for what is newer.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ THREADS = 1 << 15
 MAX_NORM_FOR_NAN = ("e2m1", "e2m3", "e3m2", "s2f6")  # .satfinite gives these their largest value for NaN
 LETTERS = ("a", "b", "e", "f")  # scalar sources of a packed result, the highest slot first
 ONE = 0x7F  # of ue8m0
+FACTORS = {"no": 0, "n1": 1, "yes": 2}  # by `scaled`
 
 
 def element(kind: str) -> str:
@@ -47,22 +49,27 @@ def operands(params: Params) -> tuple[Operand, ...]:
     """Return d, the sources, and the scale factors where the case has them."""
     size = threads(params)
     named = tuple(register(name, "in", params["of"], size) for name in sources(params))
-    scale = (register("scale", "in", "b16", size),) if is_on(params, "scaled") else ()
+    scale = (register("scale", "in", f"b{8 * factors(params)}", size),) if factors(params) else ()
     return (register("d", "out", params["to"], size), *named, *scale)
+
+
+def factors(params: Params) -> int:
+    """Return how many scale factors a case takes."""
+    return FACTORS[params.get("scaled", "no")]
 
 
 def fields(params: Params) -> Params:
     """Return the dotted modifiers, and the mask of the bits of tf32 that the manual leaves open."""
-    names = ("ftz", "sat", "relu", "satfinite")
+    names = ("ftz", "sat", "relu", "satfinite", "pzo")
     dotted = {f"{name}_": f".{name}" if is_on(params, name) else "" for name in names}
     return {
         **dotted,
         "predicates": (),
         "after": "and.b32 d, d, 0xffffe000;" if params["to"] == "tf32" else "",
         "round": "" if params["rnd"] == "none" else f".{params['rnd']}",
-        "scaled_": ".scaled::n2::ue8m0" if is_on(params, "scaled") else "",
+        "scaled_": f".scaled::n{factors(params)}::ue8m0" if factors(params) else "",
         "from_": ", ".join(sources(params)),
-        "scale_": ", scale" if is_on(params, "scaled") else "",
+        "scale_": ", scale" if factors(params) else "",
     }
 
 
@@ -78,20 +85,36 @@ def inputs(params: Params, rng: np.random.Generator) -> Arrays:
     codes = _spread(rng, params, size, slots)
     scale = rng.integers(ONE - 20, ONE + 20, (size, slots), dtype=np.uint64)
     scale[: size // 4] = rng.integers(0, 255, (size // 4, slots), dtype=np.uint64)
+    if factors(params) == 1:
+        scale = np.repeat(scale[:, :1], slots, axis=1)
     _, settled = evaluate(params, codes, scale)
     codes = np.where(settled, codes, _one(element(params["of"])))
     _, settled = evaluate(params, codes, scale)
     scale = np.where(settled, scale, np.uint64(ONE))
-    return {**_registers(params, codes), **({"scale": join("ue8m0x2", scale)} if is_on(params, "scaled") else {})}
+    return {**_registers(params, codes), **_scale_registers(params, scale)}
 
 
 def evaluate(params: Params, codes: Codes, scales: Codes) -> tuple[Codes, np.ndarray]:
     """Return the codes of the results, and whether the manual settles each."""
-    values = values_of(element(params["of"]), codes)
-    if is_on(params, "scaled"):
-        factor = np.ldexp(1.0, scales.astype(np.int64) - ONE)
-        values = values / factor if params["to"] == "s2f6x2" else values * factor
-    return _narrowed(params, element(params["to"]), values)
+    values, known = _scaled(params, values_of(element(params["of"]), codes), scales)
+    result, settled = _narrowed(params, element(params["to"]), values)
+    return result, settled & known
+
+
+def _scaled(params: Params, values: Values, scales: Codes) -> tuple[Values, np.ndarray]:
+    """Return the scaled values, and whether the sign of each is known: a single factor flushes subnormals to a zero."""
+    known: np.ndarray = np.full(values.shape, True)
+    if not factors(params):
+        return values, known
+    factor = np.ldexp(1.0, scales.astype(np.int64) - ONE)
+    if factors(params) == 2 and params["to"] != "s2f6x2":
+        return values * factor, known
+    if factors(params) == 1:
+        flushed = rounding.flush(element(params["of"]), values)
+        signless = is_on(params, "pzo") or element(params["to"]) == "ue5m3"
+        known = (values >= 0) | (flushed != 0) | (values == flushed) | signless
+        values = flushed
+    return values / factor, known
 
 
 def values_of(fmt: str, codes: Codes) -> Values:
@@ -106,9 +129,12 @@ def _narrowed(params: Params, to: str, values: Values) -> tuple[Codes, np.ndarra
         return _fixed_point(params, values)
     if to == "ue8m0":
         return _powers(params, values)
+    if to == "ue5m3":
+        return _magnitudes(params, values)
     if is_on(params, "ftz") and element(params["of"]) == "f32":
         values = rounding.flush("f32", values)
     rounded = _rounded(params, to, values)
+    rounded = rounded + 0.0 if is_on(params, "pzo") else rounded  # -0.0 + 0.0 is +0.0
     negative_zero = (rounded == 0) & np.signbit(rounded)
     settled = ~np.isnan(rounded)
     if is_on(params, "sat"):
@@ -136,7 +162,8 @@ INTEGRAL = {"rni": np.rint, "rzi": np.trunc, "rmi": np.floor, "rpi": np.ceil}
 
 def _fixed_point(params: Params, values: Values) -> tuple[Codes, np.ndarray]:
     """Return s2f6 codes; whether the least is -2 or -1.984375, the manual leaves open."""
-    units = np.where(np.isnan(values), 127.0, np.clip(np.rint(values * 64), -128, 127))
+    to_units = {"rn": np.rint, "rz": np.trunc}[params["rnd"]]
+    units = np.where(np.isnan(values), 127.0, np.clip(to_units(values * 64), -128, 127))
     if is_on(params, "relu"):
         units = np.maximum(units, 0.0)
     settled = np.isnan(values) | (values > -1.98) | is_on(params, "relu")
@@ -149,6 +176,16 @@ def _powers(params: Params, values: Values) -> tuple[Codes, np.ndarray]:
     rounded = rounding.round_to("ue8m0", values, params["rnd"], finite=finite)
     settled = np.isnan(values) | ((values >= 2.0**-127) & np.isfinite(rounded))
     return rounding.codes_of("ue8m0", np.where(settled, rounded, 1.0)), settled
+
+
+def _magnitudes(params: Params, values: Values) -> tuple[Codes, np.ndarray]:
+    """Return ue5m3 codes: the sign is dropped first, and what is left without a finite value is NaN.
+
+    Source: CUDA Math API 13.5, __nv_cvt_float_to_ue5m3 and __NV_NOSAT; PTX ISA 9.4, 9.7.10.24, .satfinite.
+    """
+    rounded = rounding.round_to("ue5m3", np.abs(values), params["rnd"], finite=is_on(params, "satfinite"))
+    finite = np.where(np.isfinite(rounded), rounded, np.nan)
+    return rounding.codes_of("ue5m3", finite), np.full(values.shape, True)
 
 
 def _one(fmt: str) -> np.uint64:
@@ -167,8 +204,15 @@ def _registers(params: Params, codes: Codes) -> Arrays:
     return {name: codes[:, -1 - i] for i, name in enumerate(sources(params))}
 
 
+def _scale_registers(params: Params, scale: Codes) -> Arrays:
+    taken = {0: None, 1: scale[:, 0], 2: join("ue8m0x2", scale)}[factors(params)]
+    return {} if taken is None else {"scale": taken}
+
+
 def _scales(params: Params, arrays: Arrays) -> Codes:
-    return split("ue8m0x2", arrays["scale"]) if is_on(params, "scaled") else np.zeros((1, 1), dtype=np.uint64)
+    if factors(params) == 1:
+        return np.asarray(arrays["scale"], dtype=np.uint64)[:, None]
+    return split("ue8m0x2", arrays["scale"]) if factors(params) else np.zeros((1, 1), dtype=np.uint64)
 
 
 def _spread(rng: np.random.Generator, params: Params, size: int, slots: int) -> Codes:
@@ -178,7 +222,11 @@ def _spread(rng: np.random.Generator, params: Params, size: int, slots: int) -> 
     if FORMATS[packed.fmt].bits == 16:
         return np.resize(rng.permutation(1 << 16), (size, slots)).astype(np.uint64)
     to = "quarters" if params["rnd"] in INTEGRAL else element(params["to"])
-    return about(rng, packed.fmt, to, size * slots).reshape(size, slots)
+    codes = about(rng, packed.fmt, to, size * slots).reshape(size, slots)
+    if is_on(params, "pzo"):  # about the values of a wide format there are too many others to leave the zeros in
+        edges = special(packed.fmt)
+        codes[: 2 * len(edges)] = np.concatenate([edges, edges | _sign(packed.fmt)])[:, None]
+    return codes
 
 
 def every_tuple(bits: int, slots: int, size: int) -> Codes:
@@ -195,12 +243,15 @@ def about(rng: np.random.Generator, of: str, to: str, size: int) -> Codes:
     top = grid[-1] + (grid[-1] - grid[-2]) * np.array([0.25, 0.5, 0.75, 1, 4, 1e6])
     with np.errstate(over="ignore"):
         codes = rounding.codes_of(of, rounding.round_to(of, np.concatenate([grid, middle, top])))
-    sign = np.uint64(1 << (FORMATS[of].bits - 1))
     moved = np.where(codes > 1, codes + rng.integers(0, 3, codes.shape, dtype=np.uint64) - np.uint64(1), codes)
     chosen = np.concatenate(
         [codes, moved, moved[rng.permutation(len(moved))], special(of), _random(rng, of, size // 8)]
     )
-    return filled(rng.permutation(np.concatenate([chosen, chosen ^ sign])), size)
+    return filled(rng.permutation(np.concatenate([chosen, chosen ^ _sign(of)])), size)
+
+
+def _sign(fmt: str) -> np.uint64:
+    return np.uint64(1 << (FORMATS[fmt].bits - 1))
 
 
 def special(fmt: str) -> Codes:

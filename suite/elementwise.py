@@ -64,6 +64,7 @@ TYPES: dict[str, Packed] = {
     "e2m1x2": Packed("e2m1", 2, 4),
     "e2m1x4": Packed("e2m1", 4, 4),
     "ue8m0x2": Packed("ue8m0", 2, 8),
+    "ue5m3x2": Packed("ue5m3", 2, 8),
     "s2f6x2": Packed("s8", 2, 8),
     "u8x4": Packed("u8", 4, 8),
     "s8x4": Packed("s8", 4, 8),

@@ -1,7 +1,8 @@
 """Number formats as a table of facts, with one readable encoder and decoder.
 
 A *code* is an element's bit pattern (unsigned); a *value* is its number. Source of the table: PTX ISA 9.3,
-5.2.3 (alternate floating-point formats); OCP Microscaling Formats (MX) 1.0, section 5.3; IEEE 754-2019.
+5.2.3 (alternate floating-point formats), PTX ISA 9.4 for ue5m3, with the bias of CUDA's cuda_fp8.hpp 13.5; OCP
+Microscaling Formats (MX) 1.0, section 5.3; IEEE 754-2019.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ _TABLE = (
     Format("e2m1", 4, "float", 2, 1, 1, "none"),
     Format("ue8m0", 8, "float", 8, 0, 127, "nan", signed=False),
     Format("ue4m3", 8, "float", 4, 3, 7, "nan", signed=False),
+    Format("ue5m3", 8, "float", 5, 3, 15, "nan", signed=False),
     Format("s64", 64, "int"),
     Format("s32", 32, "int"),
     Format("u32", 32, "int", signed=False),

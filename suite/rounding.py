@@ -18,8 +18,8 @@ Values = NDArray[np.float64]
 Codes = NDArray[np.uint64]
 
 # The NaN that an instruction gives where the manual says "canonical", which it does not spell. Source: the constants
-# CUDART_NAN_F, CUDART_NAN_FP16 and CUDART_NAN_BF16 of the CUDA headers; PTX ISA 9.3, 5.2.3 (ue8m0 has no other).
-CANONICAL_NAN = {"f32": 0x7FFFFFFF, "f16": 0x7FFF, "bf16": 0x7FFF, "ue8m0": 0xFF}
+# CUDART_NAN_F, CUDART_NAN_FP16 and CUDART_NAN_BF16 of the CUDA headers; PTX ISA 9.4, 5.2.3 (the others have no other).
+CANONICAL_NAN = {"f32": 0x7FFFFFFF, "f16": 0x7FFF, "bf16": 0x7FFF, "ue8m0": 0xFF, "ue5m3": 0xFF}
 
 _INTEGRAL: dict[str, Callable[[Values], Values]] = {
     "rn": np.rint,

@@ -2,7 +2,8 @@
 
 For f16 and bf16 every random bit is given by the text. For four elements the manual's figures alone say where the bits
 of a half word go, so those cases use random bits that are all ones or all zeros for an element, which the text does
-give. Results are normal numbers, where what is cut off is the end of the f32 mantissa. Source: PTX ISA 9.3, 9.7.9.22.
+give. Results are normal numbers, where what is cut off is the end of the f32 mantissa, and with .pzo zeros, of which
+nothing is cut off. Source: PTX ISA 9.3, 9.7.9.22; PTX ISA 9.4, 9.7.10.24, for .pzo.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ def oracle(params: Params, arrays: Arrays) -> Arrays:
     values = rounding.values_of("f32", magnitudes) * np.where(np.stack(slots, axis=-1) & SIGN, -1.0, 1.0)
     values = np.clip(values, -rounding.largest(fmt), rounding.largest(fmt)) if is_on(params, "satfinite") else values
     values = rounding.rectify(values) if is_on(params, "relu") else values
+    values = values + 0.0 if is_on(params, "pzo") else values  # -0.0 + 0.0 is +0.0
     return {"d": join(to, rounding.codes_of(fmt, values))}
 
 
@@ -95,6 +97,8 @@ def _sources(params: Params, rng: np.random.Generator, shape: tuple[int, int]) -
     codes = codes | rest | sign
     if is_on(params, "satfinite"):
         codes[::16] = np.uint64(0x7F000000) | sign[::16]
+    if is_on(params, "pzo"):
+        codes[1::16] = sign[1::16]
     return np.asarray(codes)
 
 

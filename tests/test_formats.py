@@ -22,7 +22,7 @@ REFERENCES: dict[str, Any] = {
     "bf16": ml_dtypes.bfloat16,
     "f16": np.float16,
 }
-SMALL_FLOATS = (*REFERENCES, "ue4m3")
+SMALL_FLOATS = (*REFERENCES, "ue4m3", "ue5m3")
 INTEGERS = tuple(name for name, facts in FORMATS.items() if facts.kind != "float" and facts.bits < 64)
 
 
@@ -47,6 +47,15 @@ def test_ue4m3_is_e4m3_whose_sign_bit_is_ignored() -> None:
     np.testing.assert_array_equal(decode(FORMATS["ue4m3"], codes), e4m3)
 
 
+def test_ue5m3_is_f16_cut_short_but_for_the_top_exponent() -> None:
+    codes = all_codes("ue5m3")
+    halves = (codes << np.uint64(7)).astype(np.uint16).view(np.float16).astype(np.float64)
+    values = decode(FORMATS["ue5m3"], codes)
+    np.testing.assert_array_equal(values[:0xF8], halves[:0xF8])
+    assert values[0xF8:0xFF].tolist() == [8192.0 * eighths for eighths in range(8, 15)]
+    assert np.isnan(values[0xFF])
+
+
 @pytest.mark.parametrize("name", SMALL_FLOATS)
 def test_finite_codes_come_back(name: str) -> None:
     codes = finite_codes(FORMATS[name])
@@ -63,6 +72,7 @@ LIMITS = (
     ("e2m1", 6.0, 16),
     ("ue8m0", 2.0**127, 255),
     ("ue4m3", 448.0, 254),
+    ("ue5m3", 114688.0, 255),
     ("f16", 65504.0, 63488),
     ("bf16", 3.3895313892515355e38, 65280),
 )
