@@ -223,9 +223,8 @@ def _spread(rng: np.random.Generator, params: Params, size: int, slots: int) -> 
         return np.resize(rng.permutation(1 << 16), (size, slots)).astype(np.uint64)
     to = "quarters" if params["rnd"] in INTEGRAL else element(params["to"])
     codes = about(rng, packed.fmt, to, size * slots).reshape(size, slots)
-    if is_on(params, "pzo"):  # about the values of a wide format there are too many others to leave the zeros in
-        edges = special(packed.fmt)
-        codes[: 2 * len(edges)] = np.concatenate([edges, edges | _sign(packed.fmt)])[:, None]
+    edges = special(packed.fmt)  # about the values of a wide format there are too many others to be sure of these
+    codes[: 2 * len(edges)] = np.concatenate([edges, edges | _sign(packed.fmt)])[:, None]
     return codes
 
 

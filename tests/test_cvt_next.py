@@ -203,3 +203,21 @@ def test_both_slots_take_the_one_factor() -> None:
     slots = split("ue5m3x2", case.probe.oracle(case.params, arrays)["d"])
     swapped = split("ue5m3x2", case.probe.oracle(case.params, {**arrays, "a": arrays["b"], "b": arrays["a"]})["d"])
     assert np.array_equal(slots, swapped[:, ::-1])
+
+
+FROM_F32 = [
+    case
+    for case in catalogue.expand()
+    if case.probe.oracle is conversions.oracle and case.params["of"] == "f32" and not conversions.factors(case.params)
+]
+
+
+@pytest.mark.parametrize("case", FROM_F32, ids=lambda case: case.id)
+def test_what_is_special_is_always_asked_where_the_manual_settles_it(case: Case) -> None:
+    edges = conversions.special("f32")
+    codes = np.concatenate([edges, edges | np.uint64(1 << 31)])
+    _, settled = conversions.evaluate(case.params, codes[:, None], np.zeros((1, 1), dtype=np.uint64))
+    asked = np.concatenate([np.ravel(verify.inputs(case)[name]) for name in conversions.sources(case.params)])
+    missing = set(codes[settled[:, 0]].tolist()) - set(asked.astype(np.uint64).tolist())
+    assert not missing
+    assert settled.any()
