@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from suite.assembler_process import assemble_text, command
 from suite.canary import CASE
+from suite.cores import cores
 from suite.diagnostics import classify, messages
 from suite.render import header, render
 from suite.targets import Target
@@ -31,7 +31,7 @@ class Pair:
 def pairs(toolchain: Toolchain, targets: Sequence[Target]) -> list[Pair]:
     """Return every ordered pair of the targets that the toolchain knows, each asked in a process of its own."""
     known = [target for target in targets if target.name in toolchain.targets]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         return list(pool.map(lambda pair: _ask(toolchain, *pair), [(x, y) for x in known for y in known]))
 
 

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from suite import catalogue, targets
+from suite.cores import cores
 from suite.examine import Answered, examine
 from suite.gpu_child import prepare as obey_parent
 from suite.prepare import Prepared, prepare
@@ -88,4 +89,4 @@ def _examine(task: Task, answered: Answered) -> Finding:
 
 def processes() -> int:
     """Return how many processes this machine has use for."""
-    return min(MOST, os.cpu_count() or 1)
+    return min(MOST, cores())

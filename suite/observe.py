@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from suite import cache, codes
 from suite.assemble import Bench, assemble_one, batches
 from suite.cache import Entry, Shelf
+from suite.cores import cores
 from suite.errors import DisassemblerError
 from suite.model import Code, Diagnostic, Kernel, Realization, Source, Verdict
 from suite.probe import Case
@@ -71,7 +71,7 @@ def observe(
 
     Raises `TemplateError` for a template that does not render, `AssemblerError` for an assembler that makes no sense.
     """
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         return ask(pool, cases, toolchain, target, code=code).collect(progress)
 
 

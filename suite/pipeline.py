@@ -6,7 +6,6 @@ through the GPU where there is one, hands each finished cell to `add`, and count
 
 from __future__ import annotations
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from typing import Any
 from suite import canary, columns
 from suite.assemble import assemble
 from suite.claims import PtxVersion
+from suite.cores import cores
 from suite.execute import Executor, splitter
 from suite.judge import agreement
 from suite.launch import Split
@@ -112,7 +112,7 @@ def assembled(
         if target.name not in toolchain.targets:
             tally.not_asked["assemble", f"{toolchain.name} does not know {target}"] += len(selection.cases)
     known = [(toolchain, target) for toolchain, target in pairs if target.name in toolchain.targets]
-    pool = ThreadPoolExecutor(os.cpu_count())
+    pool = ThreadPoolExecutor(cores())
     try:
         asked = (_answers(pool, selection.cases, *pair, code=code(pair[1])) for pair in known)
         for (toolchain, target), answers in zip(known, _ahead(asked), strict=True):
