@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from suite import catalogue, pipeline, selection, waivers
 from suite.execute import Executor
 from suite.model import Observation
+from suite.observe import Assembled
 from suite.pipeline import Run, Tally
 from suite.probe import Case
 from suite.progress import Silent
 from suite.record import Writer
 from suite.selection import Selection
 from suite.session import header, local_device
+from suite.store import alone, folder
 from suite.targets import Target
 from suite.toolchains import Toolchain
 
@@ -42,6 +44,7 @@ class Conformance:
     selected: list[Question] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     _cells: dict[tuple[str, str, str], Observation] = field(default_factory=dict)
+    _assembled: dict[tuple[Target, str], dict[Case, Assembled]] = field(default_factory=dict)
 
     def questions(
         self, arch: Sequence[str] | None, toolchain: Sequence[str] | None, case: Sequence[str] | None
@@ -72,12 +75,29 @@ class Conformance:
         return self._cells[key]
 
     def _ask_group(self, question: Question) -> None:
-        cases = tuple(q.case for q in self.selected if q.group == question.group)
-        chosen = Selection(cases, (question.target,), (question.toolchain,))
         device, no_device = local_device(self.worker)
         executor = Executor(device) if device else None
         run = Run(waivers.load(), self._keep, Silent(), Tally(), executor, no_device)
-        pipeline.ask(run, pipeline.assembled(chosen, run.tally, run.progress, run.runs))
+        group = [q.case for q in self.selected if q.group == question.group]
+        known = self._assemble(question, group, run)
+        items = tuple(known[case] for case in group)
+        pipeline.ask(run, [pipeline.group_of(question.toolchain, question.target, items)])
+
+    def _assemble(self, question: Question, group: Sequence[Case], run: Run) -> Mapping[Case, Assembled]:
+        """Return what the toolchain makes of the target's selected cases, of all families at once.
+
+        So each module is full. One worker does it, and the others find it in the cache; where there is none, each does
+        the groups that it gets.
+        """
+        place = (question.target, question.toolchain.name)
+        if place not in self._assembled or group[0] not in self._assembled[place]:
+            every = [q.case for q in self.selected if (q.target, q.toolchain.name) == place]
+            cases = tuple(dict.fromkeys(every if folder() else group))
+            chosen = Selection(cases, (question.target,), (question.toolchain,))
+            with alone(" ".join(map(str, place))):
+                (made,) = pipeline.assembled(chosen, run.tally, run.progress, run.runs)
+            self._assembled[place] = {item.case: item for item in made.items}
+        return self._assembled[place]
 
     def _keep(self, cell: Observation) -> None:
         self._cells[cell.case, cell.target, cell.toolchain] = cell

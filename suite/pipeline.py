@@ -116,12 +116,14 @@ def assembled(
     try:
         asked = (_answers(pool, selection.cases, *pair, code=code(pair[1])) for pair in known)
         for (toolchain, target), answers in zip(known, _ahead(asked), strict=True):
-            yield _group(toolchain, target, tuple(answers(progress)))
+            yield group_of(toolchain, target, tuple(answers(progress)))
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _group(toolchain: Toolchain, target: Target, items: tuple[Assembled, ...]) -> Group:
+def group_of(toolchain: Toolchain, target: Target, items: tuple[Assembled, ...]) -> Group:
+    """Return the group of what a toolchain, which is here, made of some cases on a target."""
+
     def good() -> tuple[str, bytes]:
         return canary.image(toolchain, target)
 

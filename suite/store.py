@@ -6,8 +6,9 @@ import hashlib
 import os
 import sqlite3
 import sys
-from collections.abc import Iterable, Mapping
-from contextlib import closing, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager, suppress
+from fcntl import LOCK_EX, flock
 from functools import cache
 from pathlib import Path
 
@@ -51,6 +52,18 @@ def store(*names: str) -> Store:
     """Return the store of that path in the cache folder; one that keeps nothing where the cache is off."""
     place = folder()
     return Store(place.joinpath(*names[:-1], f"{names[-1]}.sqlite") if place else None)
+
+
+@contextmanager
+def alone(name: str) -> Iterator[None]:
+    """Let one process at a time into the block of that name; where the cache is off or cannot be had, any number."""
+    place = folder()
+    with ExitStack() as held:
+        with suppress(OSError):
+            if place:
+                place.mkdir(parents=True, exist_ok=True)
+                flock(held.enter_context((place / f"{name}.lock").open("w")), LOCK_EX)
+        yield
 
 
 def seal(data: bytes) -> str:
