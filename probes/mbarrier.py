@@ -1,7 +1,8 @@
 """mbarrier: barriers in shared memory, of which every count and phase is measured by arriving until one completes.
 
 Sources: PTX ISA 9.3, 9.7.14.16.12 to 9.7.14.16.21; `cp.async.mbarrier.arrive` belongs to cp_async. Arrivals and
-transactions on `.shared::cluster` are performed on the barrier of the other CTA of a cluster of two.
+transactions on `.shared::cluster` are performed on the barrier of the other CTA of a cluster of two, those with
+`.multicast::cluster::32b` (PTX ISA 9.4, 9.7.15.16.14 to 9.7.15.16.17) on the barriers of the CTAs in a mask.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from suite import Buffer, Claim, Launch, Operand, Probe, product, rows
-from suite.mbarrier import OLD_ARRIVE, claim, dotted, syncs
+from suite.mbarrier import OLD_ARRIVE, claim, dotted, multicast_claim, syncs
 from suite.probe import Arrays, Params
 
 INIT, INVAL, EXPECT_TX, COMPLETE_TX = (f"9.7.14.16.{n}" for n in (12, 13, 14, 15))
@@ -23,7 +24,7 @@ SPACES = ("generic", "shared", "shared::cta")
 
 
 def _remote(params: Params) -> bool:
-    return params["space"] in ("shared::cluster", "generic_peer")
+    return params["space"] in ("shared::cluster", "generic_peer") or "multicast" in params
 
 
 def _at(params: Params) -> str:
@@ -34,6 +35,7 @@ def _at(params: Params) -> str:
 
 # Threads that issue, by CTA: unlike in the two, so that going to the wrong barrier shows.
 ACTIVE = {False: (64,), True: (64, 40)}
+MASKS = (0b10, 0b11)  # the CTAs that each CTA's operations with .multicast reach: the other one, and both
 
 
 def _arrives(params: Params) -> bool:
@@ -50,19 +52,22 @@ def _count_fields(params: Params) -> Params:
     sink = remote or params.get("state") == "sink" or not _arrives(params)
     return {
         "remote": remote,
+        "multicast": "multicast" in params,
         "sink": sink,
         "tx": extra in ("expect_tx", "complete_tx"),
         "pledged": extra == "complete_tx",
         "qualifiers": dotted(*(("expect_tx",) if _arrives(params) and extra == "expect_tx" else ()))
-        + dotted(params["sem"], params["space"]),
+        + dotted(params["sem"], params["space"], params.get("multicast", "none")),
         "result": ("_, " if sink else "%state, ") if _arrives(params) else "",
         "at": _at(params),
-        "trailer": "" if extra == "plain" else ", %amount",
+        "trailer": ("" if extra == "plain" else ", %amount") + (", %mask" if "multicast" in params else ""),
     }
 
 
 def _count_claim(params: Params) -> Claim:
     section = {"arrive": ARRIVE, "arrive_drop": ARRIVE_DROP, "expect_tx": EXPECT_TX, "complete_tx": COMPLETE_TX}
+    if "multicast" in params:
+        return multicast_claim(section[params["op"]])
     if not _arrives(params):  # .relaxed came with these two instructions
         return claim(section[params["op"]], params["op"], params["space"])
     sink = "sink" if params.get("state") == "sink" and params["op"] == "arrive" else ""
@@ -70,10 +75,13 @@ def _count_claim(params: Params) -> Claim:
 
 
 def _count_native(params: Params) -> tuple[str, ...]:
+    several = ".MULTICAST" if "multicast" in params else ""
     if not _arrives(params):
-        return syncs("ARRIVE.TRANS64.RED." + ("A0TR" if params["op"] == "expect_tx" else "A0TX"))
+        return syncs("ARRIVE.TRANS64.RED." + ("A0TR" if params["op"] == "expect_tx" else "A0TX") + several)
     drop = ".OPTOUT" if params["op"] == "arrive_drop" else ""
     unit = {"plain": ".A1T0", "count": ".ART0", "expect_tx": ""}[params["extra"]]
+    if several:
+        return syncs(f"ARRIVE.TRANS64.RED{drop}{unit or '.A1T0'}{several}")
     return (*syncs(f"ARRIVE.TRANS64{'.RED' if _remote(params) else ''}{drop}{unit}"), *OLD_ARRIVE)
 
 
@@ -83,21 +91,29 @@ def _ctas(params: Params) -> int:
 
 def _count_operands(params: Params) -> tuple[Operand, ...]:
     ctas = _ctas(params)
+    masks = (Buffer("masks", "in", "u32", (ctas,)),) if "multicast" in params else ()
     return (
         Buffer("counts", "out", "u32", (ctas, 3)),
         Buffer("waits", "out", "u32", (ctas, THREADS)),
         Buffer("plan", "in", "u32", (ctas, 4)),
         Buffer("amounts", "in", "u32", (ctas, THREADS)),
+        *masks,
     )
+
+
+def _reached(ctas: int, arrays: Arrays) -> np.ndarray:
+    """Return which CTA's barrier each CTA's operations reach, as (barrier, issuer) of 0 and 1."""
+    if "masks" in arrays:
+        return (arrays["masks"].astype(np.int64) >> np.arange(ctas)[:, np.newaxis]) & 1
+    return np.eye(ctas, dtype=np.int64)[::-1]  # in a cluster of two the other CTA
 
 
 def _performed(params: Params, arrays: Arrays) -> tuple[np.ndarray, np.ndarray]:
     """Return how many arrivals and how many bytes of transactions reach each CTA's barrier."""
-    ctas, extra = _ctas(params), _extra(params)
-    issuer = np.arange(ctas)[::-1]  # in a cluster of two the other CTA
-    active = np.arange(THREADS) < arrays["plan"][issuer, 3:]
-    amounts = (arrays["amounts"][issuer] * active).sum(axis=1)
-    arrivals = amounts if extra == "count" else active.sum(axis=1) * _arrives(params)
+    extra, reached = _extra(params), _reached(_ctas(params), arrays)
+    active = np.arange(THREADS) < arrays["plan"][:, 3:]
+    amounts = reached @ (arrays["amounts"].astype(np.int64) * active).sum(axis=1)
+    arrivals = amounts if extra == "count" else reached @ active.sum(axis=1) * _arrives(params)
     return arrivals, amounts * (extra in ("expect_tx", "complete_tx"))
 
 
@@ -107,6 +123,8 @@ def _count_inputs(params: Params, rng: np.random.Generator) -> Arrays:
     plan = np.zeros((ctas, 4), dtype=np.uint32)
     plan[:, 3] = ACTIVE[_remote(params)]
     arrays = {"plan": plan, "amounts": amounts}
+    if "multicast" in params:
+        arrays["masks"] = np.array(MASKS, dtype=np.uint32)
     arrivals, transactions = _performed(params, arrays)
     spare = 3 + np.arange(ctas)
     plan[:, 0] = arrivals + spare
@@ -307,6 +325,7 @@ SEMS = ("none", "release.cta", "release.cluster", "relaxed.cta", "relaxed.cluste
 DROPS = ("arrive", "arrive_drop")
 EXTRAS = ("plain", "count", "expect_tx")
 TX_SEMS = ("none", "relaxed.cta", "relaxed.cluster")
+MULTICAST = {"space": ("generic", "shared::cluster"), "multicast": ("multicast::cluster::32b",)}
 
 PROBES = (
     _object(
@@ -332,6 +351,8 @@ PROBES = (
         product(op=DROPS, extra=EXTRAS, sem=SEMS, space=(*SPACES, "shared::cluster"))
         + product(op=DROPS, extra=EXTRAS, sem=("release.cluster", "relaxed.cluster"), space=("generic_peer",)),
     ),
+    _counted("tx_multicast", product(op=("expect_tx", "complete_tx"), sem=TX_SEMS, **MULTICAST)),
+    _counted("arrive_multicast", product(op=DROPS, extra=EXTRAS, sem=SEMS, **MULTICAST)),
     _counted("arrive_sink", product(op=DROPS, extra=EXTRAS, sem=("none",), space=("shared::cta",), state=("sink",))),
     _pending(
         "no_complete",
