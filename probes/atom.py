@@ -108,8 +108,6 @@ PROBES = (
         form="noftz_vector_order",
         rows=_rows(atomics.PRESERVED_VECTORS, ftz=KEPT, sem=("acquire.cta", "acq_rel.sys"), space=("global",)),
     ),
-    atom(
-        form="noftz_vector_policy", rows=_rows(atomics.PRESERVED_VECTORS, ftz=KEPT, space=("global",), cache=HINT)
-    ),
+    atom(form="noftz_vector_policy", rows=_rows(atomics.PRESERVED_VECTORS, ftz=KEPT, space=("global",), cache=HINT)),
     meeting(form="meeting", rows=_rows(atomics.COUNTERS, space=(*ANYWHERE, *SHARED))),
 )

@@ -10,21 +10,16 @@ from __future__ import annotations
 import numpy as np
 
 from suite import Buffer, Claim, Launch, Operand, Probe, product, rows
+from suite import mbarrier_counts as counts
 from suite.mbarrier import OLD_ARRIVE, claim, dotted, multicast_claim, syncs
+from suite.mbarrier_counts import THREADS
 from suite.probe import Arrays, Params
 
 INIT, INVAL, EXPECT_TX, COMPLETE_TX = (f"9.7.14.16.{n}" for n in (12, 13, 14, 15))
 ARRIVE, ARRIVE_DROP, WAIT, PENDING, CHECK = (f"9.7.14.16.{n}" for n in (16, 17, 19, 20, 21))
-THREADS = 64
-LIMIT = 4096  # arrivals or transactions after which counting gives up; ptx/mbarrier_harness.ptx.j2 has it too
-TX_UNIT = 16  # bytes of the transactions that are counted
 
 NO_OPCODE = ("-",)  # no target has an opcode for it: it is shifts and masks
 SPACES = ("generic", "shared", "shared::cta")
-
-
-def _remote(params: Params) -> bool:
-    return params["space"] in ("shared::cluster", "generic_peer") or "multicast" in params
 
 
 def _at(params: Params) -> str:
@@ -33,32 +28,19 @@ def _at(params: Params) -> str:
 
 # --- arrivals and transactions ----------------------------------------------------------------------------------------
 
-# Threads that issue, by CTA: unlike in the two, so that going to the wrong barrier shows.
-ACTIVE = {False: (64,), True: (64, 40)}
-MASKS = (0b10, 0b11)  # the CTAs that each CTA's operations with .multicast reach: the other one, and both
-
-
-def _arrives(params: Params) -> bool:
-    return str(params["op"]).startswith("arrive")
-
-
-def _extra(params: Params) -> str:
-    """Return what the operand counts: arrivals, transactions (expect_tx, complete_tx), or nothing (plain)."""
-    return str(params.get("extra", params["op"]))
-
 
 def _count_fields(params: Params) -> Params:
-    extra, remote = _extra(params), _remote(params)
-    sink = remote or params.get("state") == "sink" or not _arrives(params)
+    extra, remote = counts.extra_of(params), counts.remote(params)
+    sink = remote or params.get("state") == "sink" or not counts.arrives(params)
     return {
         "remote": remote,
         "multicast": "multicast" in params,
         "sink": sink,
         "tx": extra in ("expect_tx", "complete_tx"),
         "pledged": extra == "complete_tx",
-        "qualifiers": dotted(*(("expect_tx",) if _arrives(params) and extra == "expect_tx" else ()))
+        "qualifiers": dotted(*(("expect_tx",) if counts.arrives(params) and extra == "expect_tx" else ()))
         + dotted(params["sem"], params["space"], params.get("multicast", "none")),
-        "result": ("_, " if sink else "%state, ") if _arrives(params) else "",
+        "result": ("_, " if sink else "%state, ") if counts.arrives(params) else "",
         "at": _at(params),
         "trailer": ("" if extra == "plain" else ", %amount") + (", %mask" if "multicast" in params else ""),
     }
@@ -68,7 +50,7 @@ def _count_claim(params: Params) -> Claim:
     section = {"arrive": ARRIVE, "arrive_drop": ARRIVE_DROP, "expect_tx": EXPECT_TX, "complete_tx": COMPLETE_TX}
     if "multicast" in params:
         return multicast_claim(section[params["op"]])
-    if not _arrives(params):  # .relaxed came with these two instructions
+    if not counts.arrives(params):  # .relaxed came with these two instructions
         return claim(section[params["op"]], params["op"], params["space"])
     sink = "sink" if params.get("state") == "sink" and params["op"] == "arrive" else ""
     return claim(section[params["op"]], params["extra"], params["sem"], params["space"], sink)
@@ -76,21 +58,17 @@ def _count_claim(params: Params) -> Claim:
 
 def _count_native(params: Params) -> tuple[str, ...]:
     several = ".MULTICAST" if "multicast" in params else ""
-    if not _arrives(params):
+    if not counts.arrives(params):
         return syncs("ARRIVE.TRANS64.RED." + ("A0TR" if params["op"] == "expect_tx" else "A0TX") + several)
     drop = ".OPTOUT" if params["op"] == "arrive_drop" else ""
     unit = {"plain": ".A1T0", "count": ".ART0", "expect_tx": ""}[params["extra"]]
     if several:
         return syncs(f"ARRIVE.TRANS64.RED{drop}{unit or '.A1T0'}{several}")
-    return (*syncs(f"ARRIVE.TRANS64{'.RED' if _remote(params) else ''}{drop}{unit}"), *OLD_ARRIVE)
-
-
-def _ctas(params: Params) -> int:
-    return len(ACTIVE[_remote(params)])
+    return (*syncs(f"ARRIVE.TRANS64{'.RED' if counts.remote(params) else ''}{drop}{unit}"), *OLD_ARRIVE)
 
 
 def _count_operands(params: Params) -> tuple[Operand, ...]:
-    ctas = _ctas(params)
+    ctas = counts.ctas_of(params)
     masks = (Buffer("masks", "in", "u32", (ctas,)),) if "multicast" in params else ()
     return (
         Buffer("counts", "out", "u32", (ctas, 3)),
@@ -101,49 +79,8 @@ def _count_operands(params: Params) -> tuple[Operand, ...]:
     )
 
 
-def _reached(ctas: int, arrays: Arrays) -> np.ndarray:
-    """Return which CTA's barrier each CTA's operations reach, as (barrier, issuer) of 0 and 1."""
-    if "masks" in arrays:
-        return (arrays["masks"].astype(np.int64) >> np.arange(ctas)[:, np.newaxis]) & 1
-    return np.eye(ctas, dtype=np.int64)[::-1]  # in a cluster of two the other CTA
-
-
-def _performed(params: Params, arrays: Arrays) -> tuple[np.ndarray, np.ndarray]:
-    """Return how many arrivals and how many bytes of transactions reach each CTA's barrier."""
-    extra, reached = _extra(params), _reached(_ctas(params), arrays)
-    active = np.arange(THREADS) < arrays["plan"][:, 3:]
-    amounts = reached @ (arrays["amounts"].astype(np.int64) * active).sum(axis=1)
-    arrivals = amounts if extra == "count" else reached @ active.sum(axis=1) * _arrives(params)
-    return arrivals, amounts * (extra in ("expect_tx", "complete_tx"))
-
-
-def _count_inputs(params: Params, rng: np.random.Generator) -> Arrays:
-    ctas, extra = _ctas(params), _extra(params)
-    amounts = rng.integers(1, 4, (ctas, THREADS), dtype=np.uint32) * np.uint32(1 if extra == "count" else TX_UNIT)
-    plan = np.zeros((ctas, 4), dtype=np.uint32)
-    plan[:, 3] = ACTIVE[_remote(params)]
-    arrays = {"plan": plan, "amounts": amounts}
-    if "multicast" in params:
-        arrays["masks"] = np.array(MASKS, dtype=np.uint32)
-    arrivals, transactions = _performed(params, arrays)
-    spare = 3 + np.arange(ctas)
-    plan[:, 0] = arrivals + spare
-    plan[:, 1] = spare if extra in ("expect_tx", "complete_tx") else LIMIT
-    plan[:, 2] = transactions + TX_UNIT * (5 + 2 * np.arange(ctas)) if extra == "complete_tx" else 0
-    return arrays
-
-
-def _count_oracle(params: Params, arrays: Arrays) -> Arrays:
-    plan = arrays["plan"].astype(np.int64)
-    arrivals, transactions = _performed(params, arrays)
-    pending = plan[:, 2] - transactions if _extra(params) == "complete_tx" else transactions
-    next_phase = plan[:, 0] - arrivals * (params["op"] == "arrive_drop")
-    counts = np.stack([plan[:, 0] - arrivals, pending // TX_UNIT, next_phase], axis=1)
-    return {"counts": counts.astype(np.uint32), "waits": np.full((_ctas(params), THREADS), 2, dtype=np.uint32)}
-
-
 def _count_launch(params: Params) -> Launch:
-    ctas = (_ctas(params), 1, 1)
+    ctas = (counts.ctas_of(params), 1, 1)
     return Launch(grid=ctas, block=(THREADS, 1, 1), cluster=ctas)
 
 
@@ -158,8 +95,8 @@ def _counted(form: str, table: tuple[Params, ...]) -> Probe:
         template="mbarrier_count.ptx.j2",
         native=_count_native,
         operands=_count_operands,
-        inputs=_count_inputs,
-        oracle=_count_oracle,
+        inputs=counts.inputs,
+        oracle=counts.oracle,
         launch=_count_launch,
         fields=_count_fields,
     )

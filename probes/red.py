@@ -81,8 +81,6 @@ PROBES = (
         form="noftz_vector_order",
         rows=_rows(atomics.PRESERVED_VECTORS, ftz=KEPT, sem=("relaxed.cta", "release.sys"), space=("global",)),
     ),
-    red(
-        form="noftz_vector_policy", rows=_rows(atomics.PRESERVED_VECTORS, ftz=KEPT, space=("global",), cache=HINT)
-    ),
+    red(form="noftz_vector_policy", rows=_rows(atomics.PRESERVED_VECTORS, ftz=KEPT, space=("global",), cache=HINT)),
     meeting(form="meeting", rows=_rows(atomics.COUNTERS, space=(*ANYWHERE, *SHARED))),
 )

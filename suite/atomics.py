@@ -101,7 +101,7 @@ def machine_type(kind: str) -> str:
 
 
 def fields(params: Params) -> Params:
-    """Return the parts of the opcode, which has .noftz for 16-bit floats and where f32 asks for it, and the size of the registers."""
+    """Return the parts of the opcode, with .noftz for halves and where f32 asks for it, and the registers' size."""
     count, element = memory.split(params["type"])
     return {
         **memory.fields(params),
