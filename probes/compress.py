@@ -10,6 +10,8 @@ from suite.probe import Params
 SECTIONS = {"spcompress": "PTX ISA 9.4, 9.7.10.30", "spdecompress": "PTX ISA 9.4, 9.7.10.31"}
 # nvdisasm 13.5.37 has no other name for them in code of ptxas 13.5.37 for sm_107a.
 NAMES = {"spcompress": "__HIR0X1C0", "spdecompress": "__HIR0X1D0"}
+# Legal, but ptxas 13.5.37 finds no registers for its 200 beside the kernel's pointers.
+CROWDED = {"op": "spdecompress", "element": 16, "index": 2, "num": 64, "few": 2, "many": 4}
 UNLAUNCHED = "which bits hold which element and which index stands in figures alone"
 
 
@@ -22,7 +24,7 @@ def _fields(params: Params) -> Params:
 def _rows(op: str, factors: tuple[tuple[int, int], ...]) -> tuple[Params, ...]:
     every = product(op=(op,), element=(8, 16), index=(2, 4), num=compress.REPEATS)
     rows = ({**row, "few": few, "many": many} for row in every for few, many in factors)
-    return tuple(row for row in rows if compress.legal(row))
+    return tuple(row for row in rows if compress.legal(row) and row != CROWDED)
 
 
 probe = partial(
@@ -35,7 +37,7 @@ probe = partial(
     operands=compress.operands,
     inputs=compress.inputs,
     oracle=compress.oracle,
-    launch=lambda params: Launch(block=(compress.THREADS, 1, 1)),
+    launch=lambda params: Launch(block=(1, 1, 1)),
     fields=_fields,
     unlaunched=UNLAUNCHED,
 )

@@ -1,6 +1,6 @@
 """Vectors of spcompress and spdecompress: sizes, legal combinations, inputs and oracles.
 
-A row of `dense` is what a thread holds uncompressed, of `kept` what is left of it, of `index` where that stood.
+A row of `dense` is what is uncompressed, of `kept` what is left of it, of `index` where that stood.
 Elements and indices are read from the lowest bits on; the manual shows that in figures alone. Sources: PTX ISA 9.4,
 9.7.10.30 and 9.7.10.31.
 """
@@ -12,7 +12,7 @@ import numpy as np
 from suite.operands import Buffer, Operand
 from suite.probe import Arrays, Params
 
-THREADS, REGISTERS = 32, 253  # the most registers of all vectors together
+REGISTERS = 253  # the most of all vectors together
 REPEATS = tuple(1 << i for i in range(7))
 FACTORS = ((1, 2), (1, 4), (1, 8), (1, 16), (2, 4), (2, 8), (2, 16), (4, 8), (4, 16))
 LARGEST = 0  # the descriptor of spcompress that keeps the two greatest of four, of .u8 or .f16
@@ -55,34 +55,33 @@ def operands(params: Params) -> tuple[Operand, ...]:
     squeezed = params["op"] == "spcompress"
     roles = {"index": squeezed, "kept": squeezed, "dense": not squeezed}
     words = sizes(params)
-    vectors = (Buffer(name, "out" if out else "in", "b32", (THREADS, words[name])) for name, out in roles.items())
-    return (*vectors, Buffer("descriptor", "in", "b32", (THREADS, 1))) if squeezed else tuple(vectors)
+    vectors = (Buffer(name, "out" if out else "in", "b32", (words[name],)) for name, out in roles.items())
+    return (*vectors, Buffer("descriptor", "in", "b32", (1,))) if squeezed else tuple(vectors)
 
 
-def _groups(params: Params) -> tuple[int, int]:
-    """Return (groups of a thread, words that hold their elements) of the dense vector."""
-    words = sizes(params)["dense"]
-    return max(1, words * 32 // (params["many"] * params["element"])), words
+def _groups(params: Params) -> int:
+    """Return the groups of the dense vector."""
+    return max(1, sizes(params)["dense"] * 32 // (params["many"] * params["element"]))
 
 
 def inputs(params: Params, rng: np.random.Generator) -> Arrays:
     """Return elements that differ within their group, and places that rise, so that none is named twice."""
-    groups = _groups(params)[0]
+    groups = _groups(params)
     top = 1 << (params["element"] - 2)  # of 16 bits a finite f16, and no sign
-    rows = [rng.choice(np.arange(1, top), params["many"], replace=False) for _ in range(THREADS * groups)]
+    rows = [rng.choice(np.arange(1, top), params["many"], replace=False) for _ in range(groups)]
     few = [np.sort(rng.choice(params["many"], params["few"], replace=False)) for _ in rows]
     kept = [row[: params["few"]] for row in rows]
     return {
         "dense": _packed(rows, params["element"], sizes(params)["dense"]),
         "kept": _packed(kept, params["element"], sizes(params)["kept"]),
         "index": _packed(few, params["index"], sizes(params)["index"]),
-        "descriptor": np.full((THREADS, 1), LARGEST, dtype=np.uint64),
+        "descriptor": np.array([LARGEST], dtype=np.uint64),
     }
 
 
 def oracle(params: Params, arrays: Arrays) -> Arrays:
     """Return the two greatest of four and their places; or the dense vector, 0 where nothing is put."""
-    groups, many, few = _groups(params)[0], params["many"], params["few"]
+    groups, many, few = _groups(params), params["many"], params["few"]
     if params["op"] == "spcompress":
         dense = _parts(arrays["dense"], params["element"], groups * many).reshape(-1, many)
         places = np.sort(np.argsort(dense, axis=1)[:, many - few :], axis=1)
@@ -99,17 +98,16 @@ def oracle(params: Params, arrays: Arrays) -> Arrays:
 
 
 def _packed(rows: list[np.ndarray], bits: int, words: int) -> np.ndarray:
-    """Return the parts of each thread's rows as words, from the lowest bits on."""
-    parts = np.array(rows, dtype=np.uint64).reshape(THREADS, -1)
-    shifts = np.arange(bits, dtype=np.uint64)
-    flat = (parts[:, :, None] >> shifts & np.uint64(1)).astype(np.uint8).reshape(THREADS, -1)
-    full = np.zeros((THREADS, 32 * words), dtype=np.uint8)
-    full[:, : flat.shape[1]] = flat
-    return np.packbits(full, axis=1, bitorder="little").view("<u4").astype(np.uint64)
+    """Return the parts of the rows as words, from the lowest bits on."""
+    parts = np.array(rows, dtype=np.uint64).reshape(-1, 1)
+    flat = (parts >> np.arange(bits, dtype=np.uint64) & np.uint64(1)).astype(np.uint8).reshape(-1)
+    full = np.zeros(32 * words, dtype=np.uint8)
+    full[: flat.size] = flat
+    return np.packbits(full, bitorder="little").view("<u4").astype(np.uint64)
 
 
 def _parts(words: np.ndarray, bits: int, count: int) -> np.ndarray:
-    """Return the first `count` parts of each thread's words."""
-    flat = np.unpackbits(words.astype("<u4").view(np.uint8), axis=1, bitorder="little")[:, : count * bits]
+    """Return the first `count` parts of the words."""
+    flat = np.unpackbits(words.astype("<u4").view(np.uint8), bitorder="little")[: count * bits]
     weights = np.uint64(1) << np.arange(bits, dtype=np.uint64)
-    return np.asarray(flat.reshape(len(words), count, bits).astype(np.uint64) @ weights)
+    return np.asarray(flat.reshape(count, bits).astype(np.uint64) @ weights)
