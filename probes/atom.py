@@ -1,4 +1,4 @@
-"""atom: every atomic operation that returns what it found. PTX ISA 9.3, 9.7.14.5."""
+"""atom: every atomic operation that returns what it found. PTX ISA 9.3, 9.7.14.5; 9.4, 9.7.15.5."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ ATOM = "9.7.14.5"
 
 
 def _claim(params: Params) -> Claim:
-    return memory.claim(atomics.words(params), atomics.WORDS, ATOM)
+    section = atomics.NEWER["atom"] if atomics.preserves(params) else ATOM
+    return memory.claim(atomics.words(params), atomics.WORDS, section)
 
 
 def _vectors(params: Params) -> tuple[str, ...]:
@@ -75,6 +76,7 @@ SHARED = ("shared", "shared::cta", "shared::cluster")
 SCOPES = ("cta", "cluster", "gpu", "sys")
 ORDERS = ("relaxed", "acquire", "release", "acq_rel")
 HINT = ("L2::cache_hint",)
+KEPT = ("noftz",)
 SPELLINGS = (*SCOPES, *ORDERS, *(f"{sem}.{scope}" for sem in ORDERS for scope in SCOPES))
 STRONG = ("relaxed.cta", "acquire.cluster", "release.gpu", "acq_rel.sys")
 SCALAR = (
@@ -98,5 +100,14 @@ PROBES = (
     atom(form="vector", rows=_rows(atomics.VECTORS, space=ANYWHERE)),
     atom(form="vector_order", rows=_rows(atomics.VECTORS, sem=("acquire.cta", "acq_rel.sys"), space=("global",))),
     atom(form="vector_policy", rows=_rows(atomics.VECTORS, space=("global",), cache=HINT)),
+    atom(form="noftz", rows=_rows(atomics.PRESERVED, ftz=KEPT, space=(*ANYWHERE, *SHARED))),
+    atom(form="noftz_order", rows=_rows(atomics.PRESERVED, ftz=KEPT, sem=STRONG, space=("global",))),
+    atom(form="noftz_policy", rows=_rows(atomics.PRESERVED, ftz=KEPT, space=ANYWHERE, cache=HINT)),
+    atom(form="noftz_vector", rows=_rows(atomics.PRESERVED_VECTORS, ftz=KEPT, space=ANYWHERE)),
+    atom(
+        form="noftz_vector_order",
+        rows=_rows(atomics.PRESERVED_VECTORS, ftz=KEPT, sem=("acquire.cta", "acq_rel.sys"), space=("global",)),
+    ),
+    atom(form="noftz_vector_policy", rows=_rows(atomics.PRESERVED_VECTORS, ftz=KEPT, space=("global",), cache=HINT)),
     meeting(form="meeting", rows=_rows(atomics.COUNTERS, space=(*ANYWHERE, *SHARED))),
 )

@@ -1,10 +1,10 @@
-"""Comparisons and selections: set, setp, selp and slct, of every type. PTX ISA 9.3, 9.7.6 and 9.7.7."""
+"""Comparisons and selections: set, setp, selp and slct, of every type. PTX ISA 9.3, 9.7.6 and 9.7.7; 9.4, 9.7.7."""
 
 from __future__ import annotations
 
 from functools import partial
 
-from suite import Claim, Probe, compare, elementwise, product, since
+from suite import Claim, Probe, compare, elementwise, family, product, since
 from suite.compare import FLOATING, THREADS, comparisons
 from suite.opcodes import NONE
 from suite.probe import Params
@@ -181,6 +181,13 @@ PROBES = (
             for negate in NO_YES
         ),
         claim=partial(halves, SET_HALF),
+    ),
+    set_(
+        form="set_packed",
+        opcode="set.{cmp}.{type}",
+        rows=all_comparisons(("u8x4", "s8x4", "u16x2", "s16x2")),
+        claim=lambda params: family("sm_107f", ptx="9.4", section="PTX ISA 9.4, 9.7.7.1"),
+        native=lambda params: (f"VISET.BM.{params['type'].replace('u', 'U').replace('s', 'S')}",),
     ),
     selection(
         form="selp",

@@ -1,10 +1,12 @@
 """fence, fence.proxy and membar: read from the machine code, in a kernel that hands words from one warp to another.
 
 No single launch can show that an ordering holds: what a fence became is read from the code, its output shows no harm.
-Source: PTX ISA 9.3, 9.7.14.4.
+Source: PTX ISA 9.3, 9.7.14.4; PTX ISA 9.4, 9.7.15.4, for what came with it.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,7 +14,7 @@ from suite import Buffer, Claim, Launch, Operand, Probe, product, rows, since
 from suite.claims import ptx_version
 from suite.probe import Arrays, Params
 
-FENCE = "9.7.14.4"
+FENCE, NEWER = "9.7.14.4", "PTX ISA 9.4, 9.7.15.4"
 
 # What each word of an opcode needs. Source: PTX ISA 9.3, 9.7.14.4, PTX ISA Notes and Target ISA Notes.
 NEEDS = {
@@ -116,13 +118,26 @@ TENSORMAP_ACQUIRE = Probe(
     observed="sass",
 )
 
+READS = "async::generic.release.sync_restrict::shared::cluster::read"
 FABRIC = {
     "generic::fabric": "CCTL.IVALL",
     "fabric::generic": "FENCE.VIEW.ASYNC.G",
     "fabric::fabric": "FENCE.VIEW.ASYNC.G",
 }
 
+# What PTX ISA 9.4 adds, in its edition for CUDA 13.4: half an alias fence, and one that orders reads alone.
+ONE_WAY = replace(
+    _fence(
+        "one_way",
+        "fence.proxy.{order}",
+        rows("order", ("alias.acquire.sys",), ("alias.release.sys",), (f"{READS}.cluster",)),
+        {"alias.acquire.sys": "CCTL.IVALL", "alias.release.sys": "MEMBAR.ALL.SYS"},
+    ),
+    claim=lambda params: since("sm_90", ptx="9.4", section=NEWER),
+)
+
 PROBES = (
+    ONE_WAY,
     _fence("thread", "fence{dotted}.{scope}", product(sem=SEMS, scope=SCOPES), None, "fence"),
     _fence(
         "sync_restrict",

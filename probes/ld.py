@@ -1,4 +1,4 @@
-"""ld, ld.global.nc and ldu: every load. PTX ISA 9.3, 9.7.9.8 to 9.7.9.10."""
+"""ld, ld.global.nc and ldu: every load. PTX ISA 9.3, 9.7.9.8 to 9.7.9.10; 9.4, 9.7.10.8."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from suite import Buffer, Claim, Launch, Operand, Probe, memory, product
+from suite import Buffer, Claim, Launch, Operand, Probe, memory, product, since
 from suite.probe import Arrays, Params
 
 LD, NC, LDU = "9.7.9.8", "9.7.9.9", "9.7.9.10"
@@ -212,6 +212,12 @@ PROBES = (
         + product(space=("global",), cache=("cg", "L1::evict_last", "L2::128B", "L2::cache_hint"), type=("b32",)),
         claim=lambda params: memory.claim([*memory.words(params, "acquire"), "unified"], WORDS, LD),
         unlaunched="it is for a .unified variable, which the host must place",
+    ),
+    load(
+        form="readonly",
+        opcode="ld{modifiers}.{type}.proxy::readonly",
+        rows=product(space=ANYWHERE, type=SCALARS),
+        claim=lambda params: since("sm_90", ptx="9.4", section="PTX ISA 9.4, 9.7.10.8"),
     ),
     nc(form="nc_type", rows=product(nc=("nc",), space=("global",), type=(*EVERY, *OCTETS))),
     nc(form="nc_operator", rows=product(nc=("ca.nc", "cg.nc", "cs.nc"), space=("global",), type=("b32", "v4.b32"))),

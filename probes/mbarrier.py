@@ -1,7 +1,8 @@
 """mbarrier: barriers in shared memory, of which every count and phase is measured by arriving until one completes.
 
 Sources: PTX ISA 9.3, 9.7.14.16.12 to 9.7.14.16.21; `cp.async.mbarrier.arrive` belongs to cp_async. Arrivals and
-transactions on `.shared::cluster` are performed on the barrier of the other CTA of a cluster of two.
+transactions on `.shared::cluster` are performed on the barrier of the other CTA of a cluster of two, those with
+`.multicast::cluster::32b` (PTX ISA 9.4, 9.7.15.16.14 to 9.7.15.16.17) on the barriers of the CTAs in a mask.
 """
 
 from __future__ import annotations
@@ -9,21 +10,16 @@ from __future__ import annotations
 import numpy as np
 
 from suite import Buffer, Claim, Launch, Operand, Probe, product, rows
-from suite.mbarrier import OLD_ARRIVE, claim, dotted, syncs
+from suite import mbarrier_counts as counts
+from suite.mbarrier import OLD_ARRIVE, claim, dotted, multicast_claim, syncs
+from suite.mbarrier_counts import THREADS
 from suite.probe import Arrays, Params
 
 INIT, INVAL, EXPECT_TX, COMPLETE_TX = (f"9.7.14.16.{n}" for n in (12, 13, 14, 15))
 ARRIVE, ARRIVE_DROP, WAIT, PENDING, CHECK = (f"9.7.14.16.{n}" for n in (16, 17, 19, 20, 21))
-THREADS = 64
-LIMIT = 4096  # arrivals or transactions after which counting gives up; ptx/mbarrier_harness.ptx.j2 has it too
-TX_UNIT = 16  # bytes of the transactions that are counted
 
 NO_OPCODE = ("-",)  # no target has an opcode for it: it is shifts and masks
 SPACES = ("generic", "shared", "shared::cta")
-
-
-def _remote(params: Params) -> bool:
-    return params["space"] in ("shared::cluster", "generic_peer")
 
 
 def _at(params: Params) -> str:
@@ -32,100 +28,59 @@ def _at(params: Params) -> str:
 
 # --- arrivals and transactions ----------------------------------------------------------------------------------------
 
-# Threads that issue, by CTA: unlike in the two, so that going to the wrong barrier shows.
-ACTIVE = {False: (64,), True: (64, 40)}
-
-
-def _arrives(params: Params) -> bool:
-    return str(params["op"]).startswith("arrive")
-
-
-def _extra(params: Params) -> str:
-    """Return what the operand counts: arrivals, transactions (expect_tx, complete_tx), or nothing (plain)."""
-    return str(params.get("extra", params["op"]))
-
 
 def _count_fields(params: Params) -> Params:
-    extra, remote = _extra(params), _remote(params)
-    sink = remote or params.get("state") == "sink" or not _arrives(params)
+    extra, remote = counts.extra_of(params), counts.remote(params)
+    sink = remote or params.get("state") == "sink" or not counts.arrives(params)
     return {
         "remote": remote,
+        "multicast": "multicast" in params,
         "sink": sink,
         "tx": extra in ("expect_tx", "complete_tx"),
         "pledged": extra == "complete_tx",
-        "qualifiers": dotted(*(("expect_tx",) if _arrives(params) and extra == "expect_tx" else ()))
-        + dotted(params["sem"], params["space"]),
-        "result": ("_, " if sink else "%state, ") if _arrives(params) else "",
+        "qualifiers": dotted(*(("expect_tx",) if counts.arrives(params) and extra == "expect_tx" else ()))
+        + dotted(params["sem"], params["space"], params.get("multicast", "none")),
+        "result": ("_, " if sink else "%state, ") if counts.arrives(params) else "",
         "at": _at(params),
-        "trailer": "" if extra == "plain" else ", %amount",
+        "trailer": ("" if extra == "plain" else ", %amount") + (", %mask" if "multicast" in params else ""),
     }
 
 
 def _count_claim(params: Params) -> Claim:
     section = {"arrive": ARRIVE, "arrive_drop": ARRIVE_DROP, "expect_tx": EXPECT_TX, "complete_tx": COMPLETE_TX}
-    if not _arrives(params):  # .relaxed came with these two instructions
+    if "multicast" in params:
+        return multicast_claim(section[params["op"]])
+    if not counts.arrives(params):  # .relaxed came with these two instructions
         return claim(section[params["op"]], params["op"], params["space"])
     sink = "sink" if params.get("state") == "sink" and params["op"] == "arrive" else ""
     return claim(section[params["op"]], params["extra"], params["sem"], params["space"], sink)
 
 
 def _count_native(params: Params) -> tuple[str, ...]:
-    if not _arrives(params):
-        return syncs("ARRIVE.TRANS64.RED." + ("A0TR" if params["op"] == "expect_tx" else "A0TX"))
+    several = ".MULTICAST" if "multicast" in params else ""
+    if not counts.arrives(params):
+        return syncs("ARRIVE.TRANS64.RED." + ("A0TR" if params["op"] == "expect_tx" else "A0TX") + several)
     drop = ".OPTOUT" if params["op"] == "arrive_drop" else ""
     unit = {"plain": ".A1T0", "count": ".ART0", "expect_tx": ""}[params["extra"]]
-    return (*syncs(f"ARRIVE.TRANS64{'.RED' if _remote(params) else ''}{drop}{unit}"), *OLD_ARRIVE)
-
-
-def _ctas(params: Params) -> int:
-    return len(ACTIVE[_remote(params)])
+    if several:
+        return syncs(f"ARRIVE.TRANS64.RED{drop}{unit or '.A1T0'}{several}")
+    return (*syncs(f"ARRIVE.TRANS64{'.RED' if counts.remote(params) else ''}{drop}{unit}"), *OLD_ARRIVE)
 
 
 def _count_operands(params: Params) -> tuple[Operand, ...]:
-    ctas = _ctas(params)
+    ctas = counts.ctas_of(params)
+    masks = (Buffer("masks", "in", "u32", (ctas,)),) if "multicast" in params else ()
     return (
         Buffer("counts", "out", "u32", (ctas, 3)),
         Buffer("waits", "out", "u32", (ctas, THREADS)),
         Buffer("plan", "in", "u32", (ctas, 4)),
         Buffer("amounts", "in", "u32", (ctas, THREADS)),
+        *masks,
     )
 
 
-def _performed(params: Params, arrays: Arrays) -> tuple[np.ndarray, np.ndarray]:
-    """Return how many arrivals and how many bytes of transactions reach each CTA's barrier."""
-    ctas, extra = _ctas(params), _extra(params)
-    issuer = np.arange(ctas)[::-1]  # in a cluster of two the other CTA
-    active = np.arange(THREADS) < arrays["plan"][issuer, 3:]
-    amounts = (arrays["amounts"][issuer] * active).sum(axis=1)
-    arrivals = amounts if extra == "count" else active.sum(axis=1) * _arrives(params)
-    return arrivals, amounts * (extra in ("expect_tx", "complete_tx"))
-
-
-def _count_inputs(params: Params, rng: np.random.Generator) -> Arrays:
-    ctas, extra = _ctas(params), _extra(params)
-    amounts = rng.integers(1, 4, (ctas, THREADS), dtype=np.uint32) * np.uint32(1 if extra == "count" else TX_UNIT)
-    plan = np.zeros((ctas, 4), dtype=np.uint32)
-    plan[:, 3] = ACTIVE[_remote(params)]
-    arrays = {"plan": plan, "amounts": amounts}
-    arrivals, transactions = _performed(params, arrays)
-    spare = 3 + np.arange(ctas)
-    plan[:, 0] = arrivals + spare
-    plan[:, 1] = spare if extra in ("expect_tx", "complete_tx") else LIMIT
-    plan[:, 2] = transactions + TX_UNIT * (5 + 2 * np.arange(ctas)) if extra == "complete_tx" else 0
-    return arrays
-
-
-def _count_oracle(params: Params, arrays: Arrays) -> Arrays:
-    plan = arrays["plan"].astype(np.int64)
-    arrivals, transactions = _performed(params, arrays)
-    pending = plan[:, 2] - transactions if _extra(params) == "complete_tx" else transactions
-    next_phase = plan[:, 0] - arrivals * (params["op"] == "arrive_drop")
-    counts = np.stack([plan[:, 0] - arrivals, pending // TX_UNIT, next_phase], axis=1)
-    return {"counts": counts.astype(np.uint32), "waits": np.full((_ctas(params), THREADS), 2, dtype=np.uint32)}
-
-
 def _count_launch(params: Params) -> Launch:
-    ctas = (_ctas(params), 1, 1)
+    ctas = (counts.ctas_of(params), 1, 1)
     return Launch(grid=ctas, block=(THREADS, 1, 1), cluster=ctas)
 
 
@@ -140,8 +95,8 @@ def _counted(form: str, table: tuple[Params, ...]) -> Probe:
         template="mbarrier_count.ptx.j2",
         native=_count_native,
         operands=_count_operands,
-        inputs=_count_inputs,
-        oracle=_count_oracle,
+        inputs=counts.inputs,
+        oracle=counts.oracle,
         launch=_count_launch,
         fields=_count_fields,
     )
@@ -307,6 +262,7 @@ SEMS = ("none", "release.cta", "release.cluster", "relaxed.cta", "relaxed.cluste
 DROPS = ("arrive", "arrive_drop")
 EXTRAS = ("plain", "count", "expect_tx")
 TX_SEMS = ("none", "relaxed.cta", "relaxed.cluster")
+MULTICAST = {"space": ("generic", "shared::cluster"), "multicast": ("multicast::cluster::32b",)}
 
 PROBES = (
     _object(
@@ -332,6 +288,8 @@ PROBES = (
         product(op=DROPS, extra=EXTRAS, sem=SEMS, space=(*SPACES, "shared::cluster"))
         + product(op=DROPS, extra=EXTRAS, sem=("release.cluster", "relaxed.cluster"), space=("generic_peer",)),
     ),
+    _counted("tx_multicast", product(op=("expect_tx", "complete_tx"), sem=TX_SEMS, **MULTICAST)),
+    _counted("arrive_multicast", product(op=DROPS, extra=EXTRAS, sem=SEMS, **MULTICAST)),
     _counted("arrive_sink", product(op=DROPS, extra=EXTRAS, sem=("none",), space=("shared::cta",), state=("sink",))),
     _pending(
         "no_complete",

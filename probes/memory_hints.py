@@ -1,4 +1,4 @@
-"""createpolicy, applypriority, discard, prefetch and prefetchu. PTX ISA 9.3, 9.7.9.16 to 9.7.9.19."""
+"""createpolicy, applypriority, discard, prefetch and prefetchu. PTX ISA 9.3, 9.7.9.16 to 9.7.9.19; 9.4, 9.7.10.16."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from suite import Buffer, Claim, Operand, Probe, TensorMap, memory, product, row
 from suite.probe import Arrays, Params
 
 PREFETCH, APPLY, DISCARD, POLICY = "9.7.9.16", "9.7.9.17", "9.7.9.18", "9.7.9.19"
+VALID = "PTX ISA 9.4, 9.7.10.16"
 LINE = 128  # bytes of a thread's row
 
 
@@ -133,6 +134,14 @@ PROBES = (
         ),
         claim=_prefetch_claim,
         native=lambda params: ("CCTL", "CCTLL"),
+    ),
+    hint(
+        form="prefetch_valid",
+        opcode="prefetch{modifiers}",
+        arguments="[{where}]",
+        rows=product(space=("generic", "global"), level=("L1::32B.valid_addr",)),
+        claim=lambda params: since("sm_90", ptx="9.4", section=VALID),
+        native=lambda params: ("CCTL",),
     ),
     hint(
         form="prefetchu",

@@ -1,4 +1,4 @@
-"""red: every atomic operation that returns nothing. PTX ISA 9.3, 9.7.14.6."""
+"""red: every atomic operation that returns nothing. PTX ISA 9.3, 9.7.14.6; 9.4, 9.7.15.6."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ RED = "9.7.14.6"
 
 
 def _claim(params: Params) -> Claim:
-    return memory.claim(atomics.words(params), atomics.WORDS, RED)
+    section = atomics.NEWER["red"] if atomics.preserves(params) else RED
+    return memory.claim(atomics.words(params), atomics.WORDS, section)
 
 
 def _fields(params: Params) -> Params:
@@ -54,6 +55,7 @@ SHARED = ("shared", "shared::cta", "shared::cluster")
 SCOPES = ("cta", "cluster", "gpu", "sys")
 ORDERS = ("relaxed", "release")
 HINT = ("L2::cache_hint",)
+KEPT = ("noftz",)
 SPELLINGS = (*SCOPES, *ORDERS, *(f"{sem}.{scope}" for sem in ORDERS for scope in SCOPES))
 STRONG = ("relaxed.cta", "relaxed.sys", "release.cluster", "release.gpu")
 
@@ -71,5 +73,14 @@ PROBES = (
     red(form="vector", rows=_rows(atomics.VECTORS, space=ANYWHERE)),
     red(form="vector_order", rows=_rows(atomics.VECTORS, sem=("relaxed.cta", "release.sys"), space=("global",))),
     red(form="vector_policy", rows=_rows(atomics.VECTORS, space=("global",), cache=HINT)),
+    red(form="noftz", rows=_rows(atomics.PRESERVED, ftz=KEPT, space=(*ANYWHERE, *SHARED))),
+    red(form="noftz_order", rows=_rows(atomics.PRESERVED, ftz=KEPT, sem=STRONG, space=("global",))),
+    red(form="noftz_policy", rows=_rows(atomics.PRESERVED, ftz=KEPT, space=ANYWHERE, cache=HINT)),
+    red(form="noftz_vector", rows=_rows(atomics.PRESERVED_VECTORS, ftz=KEPT, space=ANYWHERE)),
+    red(
+        form="noftz_vector_order",
+        rows=_rows(atomics.PRESERVED_VECTORS, ftz=KEPT, sem=("relaxed.cta", "release.sys"), space=("global",)),
+    ),
+    red(form="noftz_vector_policy", rows=_rows(atomics.PRESERVED_VECTORS, ftz=KEPT, space=("global",), cache=HINT)),
     meeting(form="meeting", rows=_rows(atomics.COUNTERS, space=(*ANYWHERE, *SHARED))),
 )

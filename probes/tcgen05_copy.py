@@ -1,4 +1,4 @@
-"""tcgen05.cp, tcgen05.shift, and tcgen05.commit to other CTAs of a cluster. PTX ISA 9.3, 9.7.17.
+"""tcgen05.cp, tcgen05.shift, and tcgen05.commit to other CTAs of a cluster. PTX ISA 9.3, 9.7.17; 9.4, 9.7.18.12.1.
 
 Whole kernels of 128 threads a CTA: fill tensor memory and shared memory, issue, commit, wait a bounded time, read back.
 """
@@ -6,6 +6,7 @@ Whole kernels of 128 threads a CTA: fill tensor memory and shared memory, issue,
 from __future__ import annotations
 
 from functools import cache, partial
+from typing import Any
 
 from suite import Claim, Launch, Probe, family, only, product
 from suite import tcgen05_copy as copy
@@ -13,6 +14,7 @@ from suite.probe import Params
 from suite.tcgen05 import SWIZZLES
 
 CP, SHIFT, COMMIT = "9.7.17.9.2", "9.7.17.9.3", "9.7.17.12.1"
+NEWER = "PTX ISA 9.4, 9.7.18.12.1"
 THREADS = (128, 1, 1)
 GROUPS = (1, 2)
 
@@ -38,6 +40,18 @@ def family_wide(section: str) -> Claim:
         | family("sm_100f", ptx="8.8", section=section)
         | family("sm_110f", ptx="9.0", section=section)
     )
+
+
+@cache
+def sixteen_bits() -> Claim:
+    """Claim the name that PTX ISA 9.4 gives to a mask of 16 bits, which is not for one family alone."""
+    return family("sm_100f", "sm_110f", ptx="9.4", section=NEWER)
+
+
+@cache
+def rubin() -> Claim:
+    """Claim what PTX ISA 9.4 adds to commit for sm_107f: masks of 32 bits, and arrivals when A has been read."""
+    return family("sm_107f", ptx="9.4", section=NEWER)
 
 
 @cache
@@ -149,14 +163,17 @@ def _commit_fields(remote: bool, params: Params) -> Params:
     }
 
 
-def _commit(form: str, multicast: str, arguments: str, plan: tuple[tuple[int, int], ...], token: str) -> Probe:
-    """Return a probe of a commit to other CTAs of a cluster of four."""
+def _commit(
+    form: str, multicast: str, arguments: str, plan: tuple[tuple[int, int], ...], token: str, **rest: Any
+) -> Probe:
+    """Return a probe of a commit to other CTAs of a cluster of four; `early` stands before the state space."""
+    early, claimed = rest.pop("early", ""), rest.pop("claimed", partial(family_wide, COMMIT))
     return Probe(
         form=form,
-        opcode="tcgen05.commit.cta_group::{cta_group}.mbarrier::arrive::one{space_part}" + multicast + ".b64",
+        opcode=f"tcgen05.commit.cta_group::{{cta_group}}.mbarrier::arrive::one{early}{{space_part}}{multicast}.b64",
         arguments=arguments,
         rows=product(cta_group=GROUPS, space=tuple(ADDRESSES)),
-        claim=lambda params: family_wide(COMMIT),
+        claim=lambda params: claimed(),
         template="tcgen05_commit.ptx.j2",
         native=lambda params: ("UTCBAR" + PAIR_TOKENS[params["cta_group"]] + token,),
         operands=copy.commit_operands,
@@ -164,12 +181,34 @@ def _commit(form: str, multicast: str, arguments: str, plan: tuple[tuple[int, in
         oracle=copy.commit_oracle,
         launch=lambda params: Launch((copy.CLUSTER * len(plan), 1, 1), THREADS, (copy.CLUSTER, 1, 1)),
         fields=partial(_commit_fields, not multicast),
+        **rest,
     )
 
 
+def _early(form: str, multicast: str, arguments: str, plan: tuple[tuple[int, int], ...]) -> Probe:
+    """Return a probe of a commit that arrives once every mma before it has read A from shared memory."""
+    return _commit(
+        form,
+        multicast,
+        arguments,
+        plan,
+        f"{'.MULTICAST' if multicast else ''}.MMA_READ_SHM_A",
+        early=".sync_restrict::shared::read::mma::a",
+        claimed=rubin,
+        unlaunched="no kernel here writes over A while its product is under way, which is what this commit allows",
+    )
+
+
+CAST = (copy.MULTICASTS, ".MULTICAST")
 COMMITS = (
-    _commit("commit_multicast", ".multicast::cluster", "{address}, %ctas", copy.MULTICASTS, ".MULTICAST"),
+    _commit("commit_multicast", ".multicast::cluster", "{address}, %ctas", *CAST),
     _commit("commit_remote", "", "{address}", copy.REMOTES, ""),
+    _commit("commit_multicast_16b", ".multicast::cluster::16b", "{address}, %ctas", *CAST, claimed=sixteen_bits),
+    _commit("commit_multicast_32b", ".multicast::cluster::32b", "{address}, %mask", *CAST, claimed=rubin),
+    _early("commit_early", "", "{address}", copy.REMOTES),
+    _early("commit_early_multicast", ".multicast::cluster", "{address}, %ctas", copy.MULTICASTS),
+    _early("commit_early_16b", ".multicast::cluster::16b", "{address}, %ctas", copy.MULTICASTS),
+    _early("commit_early_32b", ".multicast::cluster::32b", "{address}, %mask", copy.MULTICASTS),
 )
 
 PROBES = (COPY, SHIFT_DOWN, *COMMITS)

@@ -1,8 +1,13 @@
-"""tcgen05.ld.red, and alloc and dealloc with operands known at run time alone. PTX ISA 9.3, 9.7.17.7 and 9.7.17.8."""
+"""tcgen05.ld.red, and alloc and dealloc with operands known at run time alone.
+
+Sources: PTX ISA 9.3, 9.7.17.7 and 9.7.17.8; PTX ISA 9.4, 9.7.18.7, for `.exclusive`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import cache, partial
+from typing import Any
 
 import numpy as np
 
@@ -66,9 +71,21 @@ def allocation_claim() -> Claim:
     )
 
 
+@cache
+def exclusive_claim() -> Claim:
+    """Claim what the notes say of `.exclusive`."""
+    return family("sm_100f", "sm_110f", ptx="9.4", section="PTX ISA 9.4, 9.7.18.7.1")
+
+
 def _memory_fields(asked: str, params: Params) -> Params:
     """Return the template's values for a round trip that wants every column once more than there are."""
-    return {"asked": asked, "rounds": COLUMNS // params["columns"] + 1, "counted": True}
+    exclusive = ".exclusive" if params.get("permit") == "exclusive" else ""
+    return {
+        "asked": asked,
+        "rounds": COLUMNS // params["columns"] + 1,
+        "counted": True,
+        "exclusive": exclusive,
+    }
 
 
 def _memory_operands(params: Params) -> tuple[Operand, ...]:
@@ -93,14 +110,23 @@ def _memory_oracle(params: Params, arrays: Arrays) -> Arrays:
     return {"out": arrays["rows"], "legal": arrays["count"]}
 
 
-def _allocation(form: str, opcode: str, arguments: str, natives: tuple[str, str], observed: str = "memory") -> Probe:
+def _allocation(
+    form: str,
+    opcode: str,
+    arguments: str,
+    natives: tuple[str, str],
+    *,
+    observed: str = "memory",
+    claimed: Callable[[], Claim] = allocation_claim,
+    **columns: Sequence[Any],
+) -> Probe:
     """Return a probe of alloc or dealloc; `natives` are the opcodes for one CTA and for a pair."""
     return Probe(
         form=form,
         opcode=opcode,
         arguments=arguments,
-        rows=product(cta_group=(1, 2), columns=ALLOCATIONS),
-        claim=lambda params: allocation_claim(),
+        rows=product(cta_group=(1, 2), **(columns or {"columns": ALLOCATIONS})),
+        claim=lambda params: claimed(),
         template="tcgen05_memory.ptx.j2",
         native=lambda params: natives[params["cta_group"] - 1 :][:1],
         operands=_memory_operands,
@@ -133,4 +159,28 @@ ALLOCATIONS_AT_RUN_TIME = (
     ),
 )
 
-PROBES = (LD_RED, *ALLOCATIONS_AT_RUN_TIME)
+# Multiples of 32, powers of 2 or not. sm_107 has 576 columns, of which no other target's kernel could want all.
+_exclusive = partial(_allocation, claimed=exclusive_claim, permit=("exclusive",), columns=(32, 64, 96, 288, 512))
+EXCLUSIVE = (
+    _exclusive(
+        "alloc_exclusive",
+        "tcgen05.alloc.{permit}.cta_group::{cta_group}.sync.aligned.shared::cta.b32",
+        "[slot], %count",
+        ALLOCATED,
+    ),
+    _exclusive(
+        "alloc_exclusive_generic",
+        "tcgen05.alloc.{permit}.cta_group::{cta_group}.sync.aligned.b32",
+        "[%place], %count",
+        ALLOCATED,
+    ),
+    _exclusive(
+        "dealloc_exclusive",
+        "tcgen05.dealloc.{permit}.cta_group::{cta_group}.sync.aligned.b32",
+        "%tensor, %count",
+        FREED,
+        observed="launch",  # later rounds would wait for ever for columns that were not freed
+    ),
+)
+
+PROBES = (LD_RED, *ALLOCATIONS_AT_RUN_TIME, *EXCLUSIVE)

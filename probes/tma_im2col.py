@@ -1,4 +1,4 @@
-"""cp.async.bulk.tensor in the im2col modes. PTX ISA 9.3, 9.7.9.26.5.2, 5.5.4 and 5.5.5."""
+"""cp.async.bulk.tensor in the im2col modes. PTX ISA 9.3, 9.7.9.26.5.2, 5.5.4 and 5.5.5; 9.4, 9.7.10.28.5.3."""
 
 from __future__ import annotations
 
@@ -90,6 +90,11 @@ def _wide(params: Params) -> Access:
     )
 
 
+def _wide_unmoved(params: Params) -> Access:
+    """Return the access of a store along W alone, whose halo and W offset are 0."""
+    return replace(_wide({"mode": "w", "halo": 0, "way": "plain", **params}), offsets=())
+
+
 def _along_claim(params: Params) -> Claim:
     return tma_claims.datacenter() if params["mode"] == "w::128" else tma_claims.gathered(params)
 
@@ -113,6 +118,13 @@ SPANS = (("32B", 16), ("64B", 32), ("128B", 64))  # swizzle, and the f16 channel
 INSIDE = ("plain", "shrunk")  # ways that never leave an image
 
 PROBES = (
+    tma_kernels.store(
+        "store_along_w",
+        ".im2col_no_offs::w",
+        _wide_unmoved,
+        product(dim=(3, 4, 5), hint=HINTS),
+        lambda params: tma_claims.rubin(tma_claims.NEW_LOAD),
+    ),
     _load("load", rows("dim way space", *((*key, space) for key in WAYS for space in SPACES))),
     _load("load_channels", product(dim=(3, 4, 5), way=("padded",), at=("deep",))),
     _load("load_types", product(dim=(4,), fmt=("u8", "u16", "s32", "u64", "bf16", "f32", "tf32"), way=("padded",))),

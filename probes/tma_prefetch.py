@@ -1,9 +1,11 @@
-"""cp.async.bulk.prefetch.tensor: a hint, which no memory shows; the kernel around it loads the same box.
+"""cp.async.bulk.prefetch.tensor and applypriority.async.bulk.tensor: hints, which no memory shows.
 
-PTX ISA 9.3, 9.7.9.26.5.4.
+The kernel around them copies the tensor. PTX ISA 9.3, 9.7.9.26.5.4; PTX ISA 9.4, 9.7.10.28.5.5 and 9.7.10.19.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +28,8 @@ def _access(params: Params) -> Access:
         box, corner = GEOMETRY[dim][1:]
         four = mode == "tile::gather4"
         rows = (corner[0], 5, 17, 2, 11) if four else corner
+        if tma_kernels.overrides_attributes(params):
+            rows = (0,) * dim
         return Access("f16", dims, strides, (box[0], 1) if four else box, rows, mode="four" if four else "tile")
     wide = mode in WAYS
     pixels = dim - 2
@@ -49,7 +53,7 @@ def _operands(params: Params) -> tuple[Operand, ...]:
     return (
         Buffer("out", "out", "b16", (where.storage,)),
         tma_kernels.source(where, "src", "in"),
-        *tma_kernels.map_operands(where, "src"),
+        *tma_kernels.map_operands(where, "src", attributes=tma_kernels.overrides_attributes(params)),
     )
 
 
@@ -70,36 +74,80 @@ def _native(params: Params) -> tuple[str, ...]:
 
 def _fields(params: Params) -> Params:
     where = _access(params)
-    mode = params["mode"]
+    mode, kept = params["mode"], params.get("keep", "none")
     return {
         **tma_kernels.fields(where, params),
+        "grouped": "to" in params,
+        "keep_": "" if kept == "none" else f".L2::{kept}",
+        "space_": "" if params.get("space") == "generic" else ".global",
         "mode_": "" if mode == "none" else f".{mode}",
         "words": where.storage // 2,
     }
 
 
-def _prefetch(form: str, table: tuple[Params, ...]) -> Probe:
+def _prefetch(form: str, table: tuple[Params, ...], **rest: Any) -> Probe:
     return Probe(
         form=form,
-        opcode="cp.async.bulk.prefetch.tensor.{dim}d.L2.global{mode_}{hint_}",
-        arguments="[%map, {coordinates}]{info_}{policy_}",
+        opcode=rest.pop("opcode", "cp.async.bulk.prefetch.tensor.{dim}d.L2.global{mode_}{hint_}{keep_}{override_}"),
+        arguments="[%map{instead_}, {coordinates}]{info_}{policy_}",
         rows=table,
-        claim=_claim,
+        claim=rest.pop("claim", _claim),
         template="tma_prefetch.ptx.j2",
-        native=_native,
+        native=rest.pop("native", _native),
         operands=_operands,
         inputs=_inputs,
         oracle=lambda params, arrays: {"out": arrays["src"]},
         launch=lambda params: Launch(block=(tma_kernels.THREADS, 1, 1)),
         fields=_fields,
         observed="sass",
+        **rest,
+    )
+
+
+def _new(params: Params) -> Claim:
+    return tma_claims.rubin(tma_claims.NEW_PREFETCH)
+
+
+def _new_native(params: Params) -> tuple[str, ...]:
+    what = "DM" if "to" in params else "PM" if "keep" in params else "PF"
+    return (tma_kernels.sass(f"UTMAL2CCTL.{what}", _access(params)) + tma_kernels.overriding(params),)
+
+
+def _priority(form: str, table: tuple[Params, ...], **rest: Any) -> Probe:
+    """Return a probe of applypriority, whose completion is that of a bulk group."""
+    return _prefetch(
+        form,
+        table,
+        opcode="applypriority.async.bulk.tensor.{dim}d{space_}.bulk_group{mode_}.L2::{to}{override_}",
+        claim=lambda params: tma_claims.rubin(tma_claims.NEW_PRIORITY),
+        native=_new_native,
+        **rest,
     )
 
 
 HINTS = ("none", "evict_last")
+EVERYWHERE = (
+    *product(mode=("none", "tile"), dim=tuple(GEOMETRY)),
+    *product(mode=("tile::gather4",), dim=(2,)),
+    *product(mode=("im2col", *WAYS), dim=tuple(IMAGES)),
+)
+CHANGED = ("address", "attributes")
+CHANGES = product(mode=("tile",), dim=tuple(GEOMETRY), override=CHANGED)
+NORMAL = {"to": "evict_normal"}
 PROBES = (
     _prefetch("tile", product(mode=("none", "tile"), dim=tuple(GEOMETRY), hint=HINTS)),
     _prefetch("gather", product(mode=("tile::gather4",), hint=HINTS)),
     _prefetch("im2col", product(mode=("im2col",), dim=tuple(IMAGES), hint=HINTS)),
     _prefetch("wide", product(mode=tuple(WAYS), dim=tuple(IMAGES), hint=HINTS)),
+    _prefetch("kept", tuple({**row, "keep": "evict_last"} for row in EVERYWHERE), claim=_new, native=_new_native),
+    _prefetch("override", CHANGES, claim=_new, native=_new_native, unlaunched=tma_kernels.UNLAUNCHED),
+    _priority(
+        "applypriority",
+        tuple({**row, "space": space, **NORMAL} for space in ("generic", "global") for row in EVERYWHERE),
+    ),
+    _priority(
+        "applypriority_override",
+        tuple({**row, "space": "global", **NORMAL} for row in CHANGES),
+        unlaunched=tma_kernels.UNLAUNCHED,
+    ),
 )

@@ -1,8 +1,12 @@
-"""cp.reduce.async.bulk.tensor: a box of shared memory, reduced into a tensor. PTX ISA 9.3, 9.7.9.26.5.3."""
+"""cp.reduce.async.bulk.tensor: a box of shared memory, reduced into a tensor.
+
+PTX ISA 9.3, 9.7.9.26.5.3; PTX ISA 9.4, 9.7.10.28.5.4.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -25,6 +29,7 @@ TYPES = {
     "xor": ("b32", "b64"),
 }
 SPANS = {"32B": 32, "64B": 64, "128B": 128}
+WIDE, CHANGED = "im2col_no_offs::w", ("address", "attributes")
 
 # Batches of images: C, W, H, D and N; the first pixel, in the bounding box; and its corners, which stay in the image.
 IMAGES: dict[int, tuple[Extent, Extent, Extent, Extent]] = {
@@ -40,6 +45,8 @@ def _tile(params: Params) -> Access:
     if swizzle != "none":
         box = (SPANS[swizzle] * 8 // BITS[fmt], 20)
     strides, corner = padded_strides(f"b{BITS[fmt]}", dims), corner_of(dim, box, params.get("at", "inside"))
+    if tma_kernels.overrides_attributes(params):
+        corner = (0,) * dim
     return Access(fmt=fmt, dims=dims, strides=strides, box=box, corner=corner, swizzle=swizzle)
 
 
@@ -57,7 +64,20 @@ def _im2col(params: Params) -> Access:
     )
 
 
+def _along_w(params: Params) -> Access:
+    """Return the access along W alone, in rows of 64 bytes."""
+    channels = 512 // BITS[params["type"]]
+    usual, swizzle = _im2col(params), "64B"
+    dims = (3 * channels, *usual.dims[1:])
+    strides = padded_strides(f"b{BITS[params['type']]}", dims)
+    corner, lower, upper = (channels, *usual.corner[1:]), usual.lower[:1], usual.upper[:1]
+    changed = {"dims": dims, "strides": strides, "corner": corner, "lower": lower, "upper": upper}
+    return replace(usual, **changed, box=(channels, 24), mode="im2col_w", swizzle=swizzle)
+
+
 def _access(params: Params) -> Access:
+    if params["mode"] == WIDE:
+        return _along_w(params)
     return _im2col(params) if "im2col" in params["mode"] else _tile(params)
 
 
@@ -122,12 +142,14 @@ def _oracle(params: Params, arrays: Arrays) -> Arrays:
 
 
 def _claim(params: Params) -> Claim:
+    if "override" in params or params["mode"] == WIDE:
+        return tma_claims.rubin(tma_claims.NEW_REDUCE)
     return since("sm_90", ptx="8.0", section=tma_claims.REDUCE)
 
 
 def _native(params: Params) -> tuple[str, ...]:
-    im2col = ".IM2COL" if "im2col" in params["mode"] else ""
-    return (f"UTMAREDG.{params.get('dim', 2)}D{im2col}.{params['op'].upper()}",)
+    im2col = {WIDE: ".W", "im2col_no_offs": ".IM2COL"}.get(params["mode"], "")
+    return (f"UTMAREDG.{params.get('dim', 2)}D{im2col}.{params['op'].upper()}{tma_kernels.overriding(params)}",)
 
 
 def _fields(params: Params) -> Params:
@@ -137,11 +159,11 @@ def _fields(params: Params) -> Params:
     }
 
 
-def _reduce(form: str, table: tuple[Params, ...]) -> Probe:
+def _reduce(form: str, table: tuple[Params, ...], unlaunched: str = "") -> Probe:
     return Probe(
         form=form,
-        opcode="cp.reduce.async.bulk.tensor.{dim}d.global.shared::cta.{op}{mode_}.bulk_group{hint_}",
-        arguments="[%map, {coordinates}], [%base]{policy_}",
+        opcode="cp.reduce.async.bulk.tensor.{dim}d.global.shared::cta.{op}{mode_}.bulk_group{hint_}{override_}",
+        arguments="[%map{instead_}, {coordinates}], [%base]{policy_}",
         rows=table,
         claim=_claim,
         template="tma_store.ptx.j2",
@@ -151,6 +173,7 @@ def _reduce(form: str, table: tuple[Params, ...]) -> Probe:
         oracle=_oracle,
         launch=tma_kernels.launch,
         fields=_fields,
+        unlaunched=unlaunched,
     )
 
 
@@ -168,6 +191,13 @@ PROBES = (
     _reduce(
         "im2col_hint",
         rows("op type dim mode hint", *((*p, d, "im2col_no_offs", "evict_last") for p in FIRSTS for d in IMAGES)),
+    ),
+    _reduce("im2col_w", rows("op type dim mode", *((*pair, dim, WIDE) for pair in FIRSTS for dim in IMAGES))),
+    _reduce(
+        "override",
+        rows("op type dim mode override", *((*FIRSTS[0], d, "tile", how) for d in GEOMETRY for how in CHANGED))
+        + rows("op type dim mode override", *((*pair, 2, "tile", "address") for pair in FIRSTS[1:])),
+        unlaunched=tma_kernels.UNLAUNCHED,
     ),
     _reduce("read", rows("op type mode wait", ("add", "u32", "tile", "read"))),
 )

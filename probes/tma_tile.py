@@ -1,10 +1,14 @@
 """cp.async.bulk.tensor in tile mode: types, swizzles, traversal strides, fill, cache hints and pairs of CTAs.
 
 Ranks, edges and plain multicast are in `probes/tma.py`. Interleaved tensors are not asked: neither the manual nor the
-driver API says what their strides mean. Source: PTX ISA 9.3, 9.7.9.26.5.2 and 5.5.3 to 5.5.7.
+driver API says what their strides mean. Sources: PTX ISA 9.3, 9.7.9.26.5.2 and 5.5.3 to 5.5.7; PTX ISA 9.4,
+9.7.10.28.5.2 and 9.7.10.28.5.3.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
 
 from suite import Claim, Probe, product, rows, tma_claims, tma_kernels
 from suite.probe import Params
@@ -36,12 +40,19 @@ def _access(params: Params) -> Access:
         dims=dims,
         strides=padded_strides(f"b{BITS[fmt]}", dims),
         box=box,
-        corner=corner_of(dim, box, params.get("at", "inside")),
+        corner=_corner(params, box),
         steps=STEPS[dim, params["steps"]] if "steps" in params else (),
         swizzle=swizzle,
         fill=params.get("fill", "zero"),
         line=params.get("line", 0),
     )
+
+
+def _corner(params: Params, box: Extent) -> Extent:
+    """Return where the box begins: with overriding attributes at the tensor's origin."""
+    if tma_kernels.overrides_attributes(params):
+        return (0,) * len(box)
+    return corner_of(len(box), box, params.get("at", "inside"))
 
 
 def _load(form: str, table: tuple[Params, ...], mode: str = ".tile") -> Probe:
@@ -52,12 +63,22 @@ def _store(form: str, table: tuple[Params, ...], mode: str = ".tile") -> Probe:
     return tma_kernels.store(form, mode, _access, table, _stored)
 
 
+def _new_load(form: str, table: tuple[Params, ...], **rest: Any) -> Probe:
+    """Return a probe of loads that PTX ISA 9.4 brought; `rest` is as of `Probe`."""
+    return replace(tma_kernels.load(form, ".tile", _access, table, _rubin), **rest)
+
+
+def _rubin(params: Params) -> Claim:
+    return tma_claims.rubin(tma_claims.NEW_LOAD)
+
+
 def _stored(params: Params) -> Claim:
     return tma_claims.hopper({})
 
 
 HINTS = ("evict_first", "evict_last", "evict_normal", "evict_unchanged")
 FMTS = tuple(fmt for fmt in BITS if fmt not in ("b32", "b64"))  # which are u32 and u64 of a tensor map
+SPACES, WIDTHS, CHANGED = ("cluster", "cta"), ("16b", "32b"), ("address", "attributes")
 TOLD_NANS = ("f16", "f32")
 STRIDED = rows("dim steps at", *((*key, at) for key in STEPS for at in ("inside", "high")))
 ATOMS = ("128B_atom_32B", "128B_atom_64B")
@@ -81,6 +102,33 @@ PROBES = (
     _load("group", product(dim=(1, 2, 3, 4, 5), space=("cluster", "cta"), cluster=(2,), group=(1, 2))),
     _load("group_hint", product(dim=(2,), space=("cluster", "cta"), cluster=(2,), group=(1, 2), hint=("evict_last",))),
     _load("group_multicast", product(dim=(2, 5), cluster=(2,), group=(1, 2), mask=("0x3",), hint=("none", HINTS[1]))),
+    _new_load(
+        "multicast_width",
+        rows("dim cluster mask width", *((dim, 2, "0x3", width) for dim in GEOMETRY for width in WIDTHS))
+        + product(dim=(2,), cluster=(4,), mask=("0xa",), width=WIDTHS, hint=("none", "evict_last")),
+        claim=tma_claims.told_width,
+    ),
+    _new_load(
+        "group_width",
+        product(dim=(2, 5), cluster=(2,), group=(1, 2), mask=("0x3",), width=WIDTHS),
+        claim=tma_claims.told_width,
+    ),
+    _new_load("load_report", product(dim=(2,), space=SPACES, report=tuple(tma_kernels.REPORTS)), observed="sass"),
+    _new_load(
+        "multicast_report",
+        product(dim=(2,), cluster=(2,), mask=("0x3",), width=("32b",), report=tuple(tma_kernels.REPORTS)),
+        observed="sass",
+    ),
+    _new_load(
+        "load_override",
+        product(dim=tuple(GEOMETRY), space=SPACES, override=CHANGED),
+        unlaunched=tma_kernels.UNLAUNCHED,
+    ),
+    replace(
+        _store("store_override", product(dim=tuple(GEOMETRY), override=CHANGED)),
+        claim=_rubin,
+        unlaunched=tma_kernels.UNLAUNCHED,
+    ),
     _store("store_types", product(dim=(2,), fmt=FMTS, at=("inside",))),
     _store("store_unspelled", product(dim=tuple(GEOMETRY)), mode=""),
     _store("store_strided", STRIDED),

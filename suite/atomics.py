@@ -27,7 +27,9 @@ WORDS = {
     "vector": ("sm_90", "8.1"),
     "b128": ("sm_90", "8.3"),
     "b128 sys": ("sm_90", "8.4"),
+    "noftz f32": ("sm_90", "9.4"),
 }
+NEWER = {"atom": "PTX ISA 9.4, 9.7.15.5", "red": "PTX ISA 9.4, 9.7.15.6"}  # the sections that have .noftz with f32
 SCOPES = ("cta", "cluster", "gpu", "sys")
 
 # How machine code spells types. Halves that lie in one access count together: v2.f16x2 is F16x4. Source: nvdisasm
@@ -49,6 +51,9 @@ VECTORS = (
     *((f"v{count}.{kind}", op) for kind in ("f16", "bf16") for count in (2, 4, 8) for op in ("add", "min", "max")),
     *((f"v{count}.{kind}", op) for kind in ("f16x2", "bf16x2") for count in (2, 4) for op in ("add", "min", "max")),
 )
+# What .noftz may stand before though it need not. Source: PTX ISA 9.4, 9.7.15.5 and 9.7.15.6, Syntax.
+PRESERVED = (("f32", "add"),)
+PRESERVED_VECTORS = (("v2.f32", "add"), ("v4.f32", "add"))
 # Operations whose results differ where all threads meet in one element.
 COUNTERS = (
     *(("u32", op) for op in ("add", "inc", "dec")),
@@ -67,8 +72,14 @@ def words(params: Params) -> list[str]:
         "cache_hint": "cache" in params,
         "vector": count > 1,
         "b128 sys": element == "b128" and "sys" in sem,
+        "noftz f32": preserves(params),
     }
     return ["", element, params["space"], *sem, *(word for word, true in holds.items() if true)]
+
+
+def preserves(params: Params) -> bool:
+    """Tell whether the case asks f32 to keep subnormals, which its addition may flush in global memory."""
+    return bool(params.get("ftz") == "noftz")
 
 
 def sass(bases: tuple[str, ...], params: Params) -> tuple[str, ...]:
@@ -90,13 +101,13 @@ def machine_type(kind: str) -> str:
 
 
 def fields(params: Params) -> Params:
-    """Return the parts of the opcode, which has .noftz for 16-bit floats, and the size of the registers."""
+    """Return the parts of the opcode, with .noftz for halves and where f32 asks for it, and the registers' size."""
     count, element = memory.split(params["type"])
     return {
         **memory.fields(params),
         "sem": memory.dotted(params.get("sem", "none")),
         "space_word": memory.dotted(params["space"]),
-        "operation": params["op"] + (".noftz" if "f16" in element else ""),
+        "operation": params["op"] + (".noftz" if "f16" in element or preserves(params) else ""),
         "caching": memory.dotted(params.get("cache", "none")),
         "count": count,
         "width": memory.bits(element),

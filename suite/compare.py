@@ -124,13 +124,13 @@ def fields(params: Params) -> Params:
 
 
 def set_operands(params: Params) -> tuple[Operand, ...]:
-    """Return d, a, b, and c where the case combines."""
-    return (register("d", "out", params["dtype"], THREADS), *_sources(params))
+    """Return d, a, b, and c where the case combines; packed integers have a d of their own type."""
+    return (register("d", "out", params.get("dtype", params["type"]), THREADS), *_sources(params))
 
 
 def set_oracle(params: Params, arrays: Arrays) -> Arrays:
     """Return d: 1.0 or all ones where true, a slot of it for each of packed operands."""
-    flags, kind = combined(params, compared(params, arrays), arrays), params["dtype"]
+    flags, kind = combined(params, compared(params, arrays), arrays), params.get("dtype", params["type"])
     bits = TYPES[kind].bits // flags.shape[1]
     one = floats.ONES[TYPES[kind].fmt] if kind in FLOATS else (1 << bits) - 1
     codes = np.where(flags, np.uint64(one), np.uint64(0))

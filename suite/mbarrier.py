@@ -5,7 +5,7 @@ Sources: PTX ISA 9.3, 9.7.14.16.12 to 9.7.14.16.21.
 
 from __future__ import annotations
 
-from suite.claims import Claim, ptx_version, since
+from suite.claims import Claim, family, ptx_version, since
 
 # What a form needs beside mbarrier itself. Source: PTX ISA 9.3, 9.7.14.16.12 to .21, PTX ISA and Target ISA Notes.
 NEEDS = {
@@ -49,6 +49,11 @@ def claim(section: str, *features: str) -> Claim:
     needed = [NEEDS[feature] for feature in ("mbarrier", *features) if feature in NEEDS]
     first = max((target for target, _ in needed), key=lambda name: int(name.removeprefix("sm_")))
     return since(first, ptx=max((ptx for _, ptx in needed), key=ptx_version), section=section)
+
+
+def multicast_claim(section: str) -> Claim:
+    """Claim `.multicast::cluster::32b`, whose notes are in the same section of PTX ISA 9.4, there 9.7.15."""
+    return family("sm_107f", ptx="9.4", section="PTX ISA 9.4, " + section.replace("9.7.14", "9.7.15"))
 
 
 def dotted(*words: str) -> str:

@@ -250,9 +250,10 @@ def _float_codes(fmt: str, rng: np.random.Generator, shape: tuple[int, ...]) -> 
 
 
 def _subnormals(fmt: str, rng: np.random.Generator, count: int) -> Bytes:
-    """Return 16-bit codes of subnormals, whose sums are exact and no result of a flush to zero."""
-    codes = rng.integers(1, 1 << (FORMATS[fmt].mantissa - 1), count)
-    return codes.astype("<u2").view(np.uint8)
+    """Return codes of subnormals, whose sums are exact and no result of a flush to zero."""
+    facts = FORMATS[fmt]
+    codes = rng.integers(1, 1 << (facts.mantissa - 1), count)
+    return codes.astype(f"<u{facts.bits // 8}").view(np.uint8)
 
 
 def _integer_codes(op: str, fmt: str, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -290,17 +291,19 @@ def update_inputs(params: Params, rng: np.random.Generator) -> Arrays:
     """Return windows and operands.
 
     Every third compare value of a swap is what lies in memory, and so is every third operand of a minimum or maximum;
-    every fourth thread of a 16-bit float operation has subnormals on both sides.
+    every fourth thread of a float operation that keeps subnormals has them on both sides.
     """
     op, kind, count = params["op"], params["type"], ctas(params)
     nbytes, fmt = size(kind), element_format(kind)
+    kept = fmt in ("f16", "bf16") or params.get("ftz") == "noftz"
     init = operand_bytes(op, kind, rng, count, LANES, ROW)
     value = operand_bytes(op, kind, rng, count, LANES, nbytes)
     at, flat = offsets(params, rng), init.reshape(-1)
     for cta, lane, start in places(params, at):
-        if fmt in ("f16", "bf16") and lane % 4 == 1:
-            flat[start : start + nbytes] = _subnormals(fmt, rng, nbytes // 2)
-            value[cta, lane] = _subnormals(fmt, rng, nbytes // 2)
+        if kept and lane % 4 == 1:
+            elements = nbytes * 8 // FORMATS[fmt].bits
+            flat[start : start + nbytes] = _subnormals(fmt, rng, elements)
+            value[cta, lane] = _subnormals(fmt, rng, elements)
         if op in ("cas", "min", "max") and lane % 3 == 0:
             value[cta, lane] = flat[start : start + nbytes]
     return {"init": init, "value": value, "at": at, "swap": operand_bytes(op, kind, rng, count, LANES, nbytes)}

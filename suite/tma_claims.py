@@ -1,4 +1,8 @@
-"""What the manual says of copies through a tensor map, by the word in question. Source: PTX ISA 9.3, 9.7.9.26.5."""
+"""What the manual says of copies through a tensor map, by the word in question.
+
+Sources: PTX ISA 9.3, 9.7.9.26.5;
+PTX ISA 9.4, 9.7.10.28.5, for what came with it.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ from suite.claims import Claim, family, only, since
 from suite.probe import Params
 
 LOAD, REDUCE, PREFETCH = "9.7.9.26.5.2", "9.7.9.26.5.3", "9.7.9.26.5.4"
+NEW_LOAD, NEW_REDUCE, NEW_PREFETCH = (f"PTX ISA 9.4, 9.7.10.28.5.{n}" for n in (3, 4, 5))
+NEW_PRIORITY = "PTX ISA 9.4, 9.7.10.19"
 
 
 def hopper(params: Params) -> Claim:
@@ -20,6 +26,20 @@ def datacenter(section: str = LOAD) -> Claim:
         | family("sm_100f", ptx="8.8", section=section)
         | family("sm_110f", ptx="9.0", section=section)
     )
+
+
+def rubin(section: str) -> Claim:
+    """Claim what PTX ISA 9.4 brought for the family of sm_107f."""
+    return family("sm_107f", ptx="9.4", section=section)
+
+
+def told_width(params: Params) -> Claim:
+    """Claim a multicast that tells the width of its mask: 32 bits are new, 16 bits a new name."""
+    if params["width"] == "32b":
+        return rubin(NEW_LOAD)
+    if params.get("group"):
+        return family("sm_100f", "sm_110f", ptx="9.4", section=NEW_LOAD)
+    return since("sm_90", ptx="9.4", section=NEW_LOAD)
 
 
 def grouped(params: Params) -> Claim:

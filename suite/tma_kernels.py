@@ -2,7 +2,8 @@
 
 Parameters that these functions know, beside those from which a family makes its access: `space` (of a load's
 destination, else `cluster`), `cluster` (CTAs), `mask` (of a multicast), `group` (of `.cta_group`), `hint` (a cache
-eviction priority, `none`) and `wait` (`all` or `read`). CTA 0 issues.
+eviction priority, `none`) and `wait` (`all` or `read`); of PTX ISA 9.4 `width` (of a multicast's mask), `report` (of a
+load), and `override` (`address`, or `attributes` too, of the tensor map). CTA 0 issues.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ Accessed = Callable[[Params], Access]
 
 def load(form: str, mode: str, access: Accessed, table: tuple[Params, ...], claim: Callable[[Params], Claim]) -> Probe:
     """Return a probe of loads; `mode` is the opcode's load mode, a format string such as `.tile`."""
-    opcode = "cp.async.bulk.tensor.{dim}d.shared::{space}.global" + mode + ".mbarrier::complete_tx::bytes"
+    opcode = "cp.async.bulk.tensor.{dim}d.shared::{space}.global" + mode + ".mbarrier::complete_tx::bytes{report_}"
     return Probe(
         form=form,
-        opcode=opcode + "{multicast_}{group_}{hint_}",
-        arguments="[%dst], [%map, {coordinates}], [%mbar]{info_}{mask_}{policy_}",
+        opcode=opcode + "{multicast_}{group_}{hint_}{override_}",
+        arguments="[%dst], [%map{instead_}, {coordinates}], [%mbar]{info_}{mask_}{policy_}",
         rows=table,
         claim=claim,
         template="tma_load.ptx.j2",
@@ -49,12 +50,12 @@ def store(form: str, mode: str, access: Accessed, table: tuple[Params, ...], cla
     """Return a probe of stores; `mode` is the opcode's load mode, a format string."""
     return Probe(
         form=form,
-        opcode="cp.async.bulk.tensor.{dim}d.global.shared::cta" + mode + ".bulk_group{hint_}",
-        arguments="[%map, {coordinates}], [%base]{policy_}",
+        opcode="cp.async.bulk.tensor.{dim}d.global.shared::cta" + mode + ".bulk_group{hint_}{override_}",
+        arguments="[%map{instead_}, {coordinates}], [%base]{policy_}",
         rows=table,
         claim=claim,
         template="tma_store.ptx.j2",
-        native=lambda params: (sass("UTMASTG", access(params)),),
+        native=lambda params: (sass("UTMASTG", access(params)) + overriding(params),),
         operands=partial(store_operands, access),
         inputs=partial(_store_inputs, access),
         oracle=partial(_store_oracle, access),
@@ -63,28 +64,70 @@ def store(form: str, mode: str, access: Accessed, table: tuple[Params, ...], cla
     )
 
 
-def fields(access: Access, params: Params) -> Params:
+# What stands in the opcode for properties that take the place of those in the tensor map, and in SASS. Source: PTX ISA
+# 9.4, 9.7.10.28.5.2; nvdisasm 13.5.37 of kernels from ptxas 13.5.37 for sm_107f.
+OVERRIDES = {
+    "none": "",
+    "address": ".TENSOR_GADDR",
+    "attributes": ".TENSOR_GADDR.TENSOR_STRIDE_SIZE_MAX256",
+}
+UNLAUNCHED = "an override wants 128 KiB from its address on to be accessible, and our tensors are smaller"
+
+
+def overriding(params: Params) -> str:
+    """Return the tokens of machine code for a case's overrides."""
+    return OVERRIDES[params.get("override", "none")]
+
+
+def _vector(name: str, count: int) -> str:
+    return "{" + ", ".join(f"%{name}{i}" for i in range(count)) + "}"
+
+
+def _overrides(access: Access, params: Params, tensor: str) -> Params:
+    """Return the qualifiers of a case's overrides, and the operands that stand beside the tensor map."""
+    kind, dim = params.get("override", "none"), len(access.dims)
+    if kind == "none":
+        return {"override_": "", "instead_": ""}
+    sizes, lower = _vector("s", dim), _vector("l", dim - 1)
+    strides = "" if dim == 1 else f", {lower}, %upper"
+    attribute = ".override::global_dim" + ("_stride" if dim > 1 else "")
+    return {
+        "override_": ".override::global_address" + (attribute if kind == "attributes" else ""),
+        "instead_": f", %rd_{tensor}" + (f", {sizes}{strides}" if kind == "attributes" else ""),
+    }
+
+
+def fields(access: Access, params: Params, tensor: str = "src") -> Params:
     """Return what every copy through a tensor map has in its template and its instruction."""
     hint = params.get("hint", "none")
     return {
+        **_overrides(access, params, tensor),
         "dim": len(access.dims),
-        "coordinates": "{" + ", ".join(f"%c{i}" for i in range(len(access.corner))) + "}",
-        "info_": ", {" + ", ".join(f"%i{i}" for i in range(len(access.offsets))) + "}" if access.offsets else "",
+        "coordinates": _vector("c", len(access.corner)),
+        "info_": f", {_vector('i', len(access.offsets))}" if access.offsets else "",
         "hint_": "" if hint == "none" else ".L2::cache_hint",
         "policy_": "" if hint == "none" else ", %policy",
         **({} if hint == "none" else {"priority": f"L2::{hint}"}),
     }
 
 
-def map_operands(access: Access, over: str) -> tuple[Operand, ...]:
-    """Return the tensor map, the coordinates and, where there are, the offsets of im2col."""
+def map_operands(access: Access, over: str, *, attributes: bool = False) -> tuple[Operand, ...]:
+    """Return the tensor map, the coordinates and, where there are, the offsets of im2col, and overriding attributes."""
     info = (Buffer("info", "in", "b16", (len(access.offsets),)),) if access.offsets else ()
-    return (tma_access.operand(access, "map", over), Buffer("coords", "in", "s32", (len(access.corner),)), *info)
+    instead = (Buffer("attributes", "in", "u32", (2 * len(access.dims),)),) if attributes else ()
+    coords = Buffer("coords", "in", "s32", (len(access.corner),))
+    return (tma_access.operand(access, "map", over), coords, *info, *instead)
+
+
+def overrides_attributes(params: Params) -> bool:
+    """Tell whether the case gives sizes and strides beside the tensor map."""
+    return bool(params.get("override") == "attributes")
 
 
 def map_inputs(access: Access) -> Arrays:
     """Return the contents of the buffers of `map_operands`."""
-    arrays = {"coords": np.array(access.corner)}
+    words = [*access.dims, *(stride >> 4 for stride in access.strides), 0]  # no upper bits of any stride
+    arrays = {"coords": np.array(access.corner), "attributes": np.array(words, dtype=np.uint32)}
     return {**arrays, "info": np.array(access.offsets, dtype=np.uint16)} if access.offsets else arrays
 
 
@@ -113,14 +156,14 @@ def store_operands(access: Accessed, params: Params) -> tuple[Operand, ...]:
     """Return the operands of a copy to global memory: the tensor, the box, and how one goes to the other."""
     where = access(params)
     box = Buffer("src", "in", f"b{where.itemsize * 8}", (where.count,))
-    return (source(where, "out", "inout"), box, *map_operands(where, "out"))
+    return (source(where, "out", "inout"), box, *map_operands(where, "out", attributes=overrides_attributes(params)))
 
 
 def store_fields(access: Accessed, params: Params) -> Params:
     """Return the parts of template and instruction of a copy to global memory."""
     where = access(params)
     read = {"read": True} if params.get("wait") == "read" else {}
-    return {**fields(where, params), **read, "bytes": where.nbytes}
+    return {**fields(where, params, "out"), **read, "bytes": where.nbytes}
 
 
 def _ctas(params: Params) -> int:
@@ -150,19 +193,36 @@ def sass(base: str, access: Access) -> str:
     return f"{base}.{len(access.dims)}D{suffix.get(access.mode, four)}"
 
 
+# Checks of what is loaded, and how machine code names them. Source: PTX ISA 9.4, 9.7.10.28.1.3; nvdisasm 13.5.37.
+REPORTS = {
+    # mechanism                          SASS
+    "disabled": "",
+    "validity::per_16bytes::80000000": ".VALIDCHK_80000000",
+    "validity::per_16bytes::8000": ".VALIDCHK_XXXX8000",
+    "validity::per_16bytes::80": ".VALIDCHK_XXXXXX80",
+    "validity::per_16bytes::8": ".VALIDCHK_XXXXXXX8",
+    "validity::per_element::ff": ".VALIDCHK_EVERY_FF",
+}
+
+
 def _native_load(access: Accessed, params: Params) -> tuple[str, ...]:
     pair = ".2CTA" if params.get("group") == 2 else ""
-    return (sass("UTMALDG", access(params)) + (".MULTICAST" if "mask" in params else "") + pair,)
+    wide = "32" if params.get("width") == "32b" else ""
+    found = REPORTS[params.get("report", "disabled")] + overriding(params)
+    return (sass("UTMALDG", access(params)) + (f".MULTICAST{wide}" if "mask" in params else "") + pair + found,)
 
 
 def _load_fields(access: Accessed, params: Params) -> Params:
     where = access(params)
     multicast = "mask" in params
+    width = f"::{params['width']}" if "width" in params else ""
     return {
         **fields(where, params),
         "space": params.get("space", "cluster"),
-        "multicast_": ".multicast::cluster" if multicast else "",
-        "mask_": ", %mask" if multicast else "",
+        "multicast_": f".multicast::cluster{width}" if multicast else "",
+        "mask_": (", %members" if params.get("width") == "32b" else ", %mask") if multicast else "",
+        "report_": f".mbarrier::report::{params['report']}" if "report" in params else "",
+        "layout": ".layout::v1" if params.get("report", "disabled") != "disabled" else "",
         "group_": f".cta_group::{params['group']}" if params.get("group") else "",
         "bytes": where.nbytes,
         "expected": where.nbytes * (2 if _paired(params) else 1),
@@ -179,7 +239,7 @@ def _load_operands(access: Accessed, params: Params) -> tuple[Operand, ...]:
         Buffer("out", "out", f"b{where.itemsize * 8}", (_ctas(params), window(where) // where.itemsize)),
         Buffer("status", "out", "b32", (_ctas(params),)),
         source(where, "src", "in"),
-        *map_operands(where, "src"),
+        *map_operands(where, "src", attributes=overrides_attributes(params)),
         Buffer("members", "in", "u32", (1,)),
         *waiting,
     )

@@ -95,7 +95,7 @@ class AsyncMachine(Machine):
     def _op_tcgen05_commit(self, parts: list[str], args: list[str], active: np.ndarray) -> None:
         thread = self._single(active)
         cta, offset = self._place(args[0], thread)
-        mask = int(self.get(args[1])[thread]) if "multicast::cluster" in parts else 1 << cta
+        mask = int(self.get(args[1])[thread]) if len(args) > 1 else 1 << cta
         for rank in range(self.group):
             if mask >> rank & 1:
                 self.barriers[rank, offset].arrive()

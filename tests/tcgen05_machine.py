@@ -47,6 +47,7 @@ class Machine:
         self.program: list[tuple[str, str, str, str]] = []
         self.phase: dict[tuple[int, int], int] = {}
         self.columns: int = 0
+        self.exclusive = False
         self.relinquished = False
         self.issued = 0
         self._parse()
@@ -241,13 +242,17 @@ class Machine:
         wanted = int(args[1])
         if len(self._warps(active)) != self.group or self.columns or self.relinquished:
             raise MachineError("not one warp a CTA, or columns that were not freed, or no permit")
-        self.columns = wanted
+        self.columns, self.exclusive = wanted, "exclusive" in parts
+        if wanted % 32 or (wanted & (wanted - 1) and not self.exclusive):
+            raise MachineError(f"{wanted} columns")
         address = self.symbols[args[0].strip("[]")]
         self.shared[:, address : address + 4] = np.array([512 - wanted], dtype="<u4").view(np.uint8)
 
     def _op_tcgen05_dealloc(self, parts: list[str], args: list[str], active: np.ndarray) -> None:
         if len(self._warps(active)) != self.group or self.columns != int(args[1]):
             raise MachineError("not one warp a CTA, or another number of columns than allocated")
+        if self.exclusive != ("exclusive" in parts):
+            raise MachineError("an allocation that is exclusive freed as one that is not, or the other way round")
         if (self.get(args[0])[active] != np.uint64(512 - self.columns)).any():
             raise MachineError("an address that alloc did not return")
         self.columns = 0

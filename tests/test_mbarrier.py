@@ -77,8 +77,11 @@ def test_counts_agree_with_a_barrier_that_counts(case: Case) -> None:
     ctas = len(arrays["plan"])
     machines = [Machine(int(row[0]), int(row[0]), int(row[2])) for row in arrays["plan"]]
     for cta in range(ctas):
+        mask = int(arrays["masks"][cta]) if "masks" in arrays else 1 << (ctas - 1 - cta)
         for thread in range(int(arrays["plan"][cta, 3])):
-            perform(case, machines[ctas - 1 - cta], int(arrays["amounts"][cta, thread]))
+            for other in range(ctas):
+                if mask >> other & 1:
+                    perform(case, machines[other], int(arrays["amounts"][cta, thread]))
     assert all(machine.phase == 0 for machine in machines)
     rows = []
     for machine, row in zip(machines, arrays["plan"], strict=True):
@@ -116,6 +119,21 @@ def test_what_is_dropped_counted_or_sent_elsewhere_shows() -> None:
     assert not np.array_equal(kernels.expected(remote, arrays)["counts"], kernels.expected(remote, swapped)["counts"])
 
 
+@pytest.mark.parametrize("fragment", ["tx_multicast:op=expect_tx,sem=none", "arrive_multicast:op=arrive,extra=plain"])
+@pytest.mark.parametrize("masks", [(0b01, 0b10), (0b10, 0b01), (0b11, 0b11)], ids=["own", "other", "both"])
+def test_a_mask_that_is_not_heeded_shows(fragment: str, masks: tuple[int, int]) -> None:
+    case = named(fragment)
+    arrays = verify.inputs(case)
+    other = {**arrays, "masks": np.array(masks, dtype=np.uint32)}
+    assert not np.array_equal(kernels.expected(case, arrays)["counts"], kernels.expected(case, other)["counts"])
+
+
+def test_multicast_is_for_the_family_of_sm_107f() -> None:
+    claim = named("arrive_multicast").claim
+    assert {target.name for target in claim.targets} == {"sm_107a", "sm_107f"}
+    assert (claim.ptx, claim.section) == ((9, 4), "PTX ISA 9.4, 9.7.15.16.16")
+
+
 def test_only_the_late_answer_of_a_wait_is_true() -> None:
     for case in WAITS:
         out = kernels.expected(case)
@@ -146,9 +164,10 @@ def test_claims_follow_the_manual(fragment: str, target: int, ptx: tuple[int, in
 
 
 def test_every_kernel_assembles_where_claimed_and_controls_everywhere() -> None:
-    sources = kernels.sources(KNOWN)
-    outcome = kernels.assemble([kernel for s in sources for kernel in (s.armed, s.scaffold)], "sm_90a")
-    assert outcome.accepted, outcome.log
+    for target in ("sm_90a", "sm_107f"):
+        sources = kernels.sources(kernels.claimed(KNOWN, target))
+        outcome = kernels.assemble([kernel for s in sources for kernel in (s.armed, s.scaffold)], target)
+        assert outcome.accepted, outcome.log
     kernels.assert_controls_assemble(CASES, "sm_75")
 
 

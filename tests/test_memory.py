@@ -47,6 +47,9 @@ MEETING = [case for case in (*CASES["atom"], *CASES["red"]) if case.probe.form =
         ("async_memory.bulk:sem=weak,space=shared::cta,size=b32,bytes=8", "sm_100", (9, 0)),
         ("multimem.ld_reduce_acc:sem=none,space=global,acc=acc::f32,op=add,type=f16x2", "sm_90", (8, 2)),
         ("memory_hints.prefetch:space=global,level=L2::evict_last", "sm_80", (7, 4)),
+        ("memory_hints.prefetch_valid:space=global,level=L1::32B.valid_addr", "sm_90", (9, 4)),
+        ("atom.noftz:ftz=noftz,space=global,op=add,type=f32", "sm_90", (9, 4)),
+        ("red.noftz_vector:ftz=noftz,space=generic,op=add,type=v4.f32", "sm_90", (9, 4)),
     ],
 )
 def test_claims_are_the_manuals(case: str, first: str, ptx: tuple[int, int]) -> None:
@@ -208,10 +211,28 @@ def test_swaps_happen_and_do_not() -> None:
     assert 0 < equal.sum() < equal.size
 
 
-def test_a_flush_of_subnormals_would_show() -> None:
-    case = catalogue.find("atom.scalar:space=global,op=add,type=f16")
-    codes = kernels.expected(case)["old"].astype(np.uint8).view("<u2")
-    assert ((codes & 0x7C00 == 0) & (codes & 0x3FF != 0)).any()
+@pytest.mark.parametrize(
+    "case, word, exponent",
+    [
+        ("atom.scalar:space=global,op=add,type=f16", "<u2", 0x7C00),
+        ("atom.noftz:ftz=noftz,space=global,op=add,type=f32", "<u4", 0x7F800000),
+        ("atom.noftz_vector:ftz=noftz,space=global,op=add,type=v4.f32", "<u4", 0x7F800000),
+    ],
+)
+def test_a_flush_of_subnormals_would_show(case: str, word: str, exponent: int) -> None:
+    found, sign = catalogue.find(case), 1 << (8 * np.dtype(word).itemsize - 1)
+    out = kernels.expected(found)["out"].astype(np.uint8).view(word)
+    flushed = np.where(out & exponent == 0, out & sign, out)
+    arrays = verify.inputs(found)
+    touched = out != arrays["init"].view(word)
+    assert (touched & (out != flushed)).sum() >= 8
+
+
+def test_f32_has_subnormals_only_where_it_is_asked_to_keep_them() -> None:
+    arrays = verify.inputs(catalogue.find("atom.scalar:space=global,op=add,type=f32"))
+    for name in ("init", "value"):
+        codes = arrays[name].view("<u4")
+        assert not ((codes & 0x7F800000 == 0) & (codes & 0x7FFFFF != 0)).any()
 
 
 def test_clearing_leaves_the_bytes_around() -> None:

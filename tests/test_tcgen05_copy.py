@@ -17,7 +17,8 @@ from tests.tcgen05_unit import MachineError
 
 CASES = kernels.family("tcgen05_copy")
 NAMES = {case.id: case for case in CASES}
-PTX = (9, 0)
+PTX = (9, 4)
+LAUNCHED = [case for case in CASES if not case.probe.unlaunched]
 
 
 def trials(case: Case) -> range:
@@ -51,13 +52,13 @@ def test_the_cases_are_every_shape_source_and_group_of_the_manual() -> None:
         "tcgen05.shift.down.cta_group::1",
         "tcgen05.shift.down.cta_group::2",
     }
-    assert len({case.opcode for case in CASES if case.probe.form.startswith("commit")}) == 8
+    assert len({case.opcode for case in CASES if case.probe.form.startswith("commit")}) == 8 * 4
 
 
 # --- the machine ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+@pytest.mark.parametrize("case", LAUNCHED, ids=lambda case: case.id)
 def test_the_kernel_computes_what_the_oracle_expects(case: Case) -> None:
     for trial in trials(case) if case.probe.form != "cp" else (sum(case.id.encode()) % 2,):
         assert play(case, trial) == []
@@ -82,6 +83,7 @@ FOUR = CP.format("4x256b", "none", "none", "none")
 WIDE = CP.format("128x256b", "none", "none", "none")
 SWIZZLED = CP.format("128x256b", "none", "none", "128B")
 MULTICAST = "tcgen05_copy.commit_multicast:cta_group=1,space=generic"
+WIDER = "tcgen05_copy.commit_multicast_32b:cta_group=1,space=generic"
 SHIFT = "tcgen05_copy.shift:cta_group={}"
 REMOTE = "tcgen05_copy.commit_remote:cta_group=2,space=shared::cluster"
 
@@ -100,6 +102,7 @@ REMOTE = "tcgen05_copy.commit_remote:cta_group=2,space=shared::cluster"
         pytest.param(CP.format("128x128b", "none", "b6x16_p32", "none"), 0, ".b8x16.b6x16_p32", "", id="not expanded"),
         pytest.param(FOUR, 0, "tcgen05.cp.cta_group::1.4x256b [%taddr], %sdesc;", "", id="none"),
         pytest.param(MULTICAST, 1, "cvt.u16.u32 %ctas, %mask", "mov.u32 %ctas, 15", id="to all"),
+        pytest.param(WIDER, 1, "b64 [%here], %mask", "b64 [%here], 15", id="another mask"),
         pytest.param(MULTICAST, 5, ".cta_group::1.128x128b", ".cta_group::2.128x128b", id="peer too"),
         pytest.param(SHIFT.format(1), 2, "shl.b32 %taddr, %trial, 21", "mov.u32 %taddr, 0", id="lanes"),
     ],
@@ -162,9 +165,11 @@ def _touched(case: Case, arrays: Any) -> int:
 
 
 @pytest.mark.parametrize("part", ["armed", "scaffold"])
-def test_armed_and_scaffold_assemble_on_sm_100a(part: str) -> None:
-    outcome = kernels.assemble([getattr(source, part) for source in kernels.sources(CASES)], "sm_100a", PTX)
-    assert outcome.accepted, outcome.log
+def test_armed_and_scaffold_assemble_where_claimed(part: str) -> None:
+    for target in ("sm_100a", "sm_107a"):
+        sources = kernels.sources(kernels.claimed(CASES, target))
+        outcome = kernels.assemble([getattr(source, part) for source in sources], target, PTX)
+        assert outcome.accepted, outcome.log
 
 
 def test_controls_assemble_everywhere() -> None:
@@ -172,7 +177,7 @@ def test_controls_assemble_everywhere() -> None:
     assert outcome.accepted, outcome.log
 
 
-@pytest.mark.parametrize("target", ["sm_90a", "sm_120a", "sm_100f", "sm_103a", "sm_110f"])
+@pytest.mark.parametrize("target", ["sm_90a", "sm_120a", "sm_100f", "sm_103a", "sm_107f", "sm_110f"])
 def test_the_instruction_itself_is_refused_exactly_where_it_is_not_claimed(target: str) -> None:
     claimed = kernels.claimed(CASES, target)
     expected = {s.armed.name for s in kernels.sources(case for case in CASES if case not in claimed)}
@@ -188,3 +193,12 @@ def test_claims_follow_the_manual() -> None:
     }
     wide = NAMES[WIDE].claim
     assert {"sm_100a", "sm_100f", "sm_103f", "sm_107a", "sm_110a"} <= {target.name for target in wide.targets}
+
+
+def test_what_commit_has_since_9_4_is_for_the_chips_that_the_manual_names() -> None:
+    names = {
+        form: {target.name for target in NAMES[f"tcgen05_copy.{form}:cta_group=1,space=generic"].claim.targets}
+        for form in ("commit_multicast_16b", "commit_multicast_32b", "commit_early")
+    }
+    assert {"sm_100a", "sm_100f", "sm_103a", "sm_107f", "sm_110f"} <= names["commit_multicast_16b"]
+    assert names["commit_multicast_32b"] == names["commit_early"] == {"sm_107a", "sm_107f"}

@@ -17,7 +17,7 @@ CASES = kernels.family("tcgen05_memory")
 NAMES = {case.id: case for case in CASES}
 REDUCTIONS = [case for case in CASES if case.probe.form == "ld_red"]
 SMALL = [case for case in CASES if case.params.get("num", "x4") == "x4" and case.params.get("columns", 64) == 64]
-PTX = (9, 0)
+PTX = (9, 4)
 
 
 @pytest.mark.parametrize("case", SMALL, ids=lambda case: case.id)
@@ -64,6 +64,28 @@ def test_dealloc_of_another_count_is_stopped() -> None:
         play(case, 0, text.replace("%tensor, %count;", "%tensor, 32;"))
 
 
+EXCLUSIVE = "tcgen05_memory.{}_exclusive:cta_group={},permit=exclusive,columns=96"
+
+
+@pytest.mark.parametrize("form, group", [("alloc", 1), ("alloc", 2), ("dealloc", 1)])
+def test_columns_that_are_no_power_of_two_are_for_exclusive_allocations_alone(form: str, group: int) -> None:
+    case = NAMES[EXCLUSIVE.format(form, group)]
+    text = render(case).armed.text
+    assert play(case, 0, text) == []
+    with pytest.raises(MachineError, match="96 columns"):
+        play(case, 0, text.replace("alloc.exclusive", "alloc"))
+    with pytest.raises(MachineError, match="the other way round"):
+        play(case, 0, text.replace("dealloc.exclusive", "dealloc"))
+
+
+def test_exclusive_allocations_are_for_every_chip_with_tensor_memory_since_9_4() -> None:
+    claim = NAMES[EXCLUSIVE.format("alloc", 1)].claim
+    assert {target.name for target in claim.targets} == {
+        f"sm_{chip}{suffix}" for chip in (100, 103, 107, 110) for suffix in "af"
+    }
+    assert claim.ptx == (9, 4)
+
+
 # --- inputs -----------------------------------------------------------------------------------------------------------
 
 
@@ -101,6 +123,9 @@ def test_the_cases_are_every_form_of_the_manual() -> None:
         "alloc_generic": 10,
         "alloc_counted": 10,
         "dealloc_counted": 10,
+        "alloc_exclusive": 10,
+        "alloc_exclusive_generic": 10,
+        "dealloc_exclusive": 10,
     }
 
 
@@ -115,7 +140,7 @@ def test_controls_assemble_everywhere() -> None:
     assert outcome.accepted, outcome.log
 
 
-@pytest.mark.parametrize("target", ["sm_90a", "sm_120a", "sm_100a", "sm_103f", "sm_110f"])
+@pytest.mark.parametrize("target", ["sm_90a", "sm_120a", "sm_100a", "sm_103f", "sm_107f", "sm_110f"])
 def test_the_instruction_itself_is_refused_exactly_where_it_is_not_claimed(target: str) -> None:
     claimed = kernels.claimed(CASES, target)
     expected = {s.armed.name for s in kernels.sources(case for case in CASES if case not in claimed)}
