@@ -71,8 +71,17 @@ def _along_w(params: Params) -> Access:
     dims = (3 * channels, *usual.dims[1:])
     strides = padded_strides(f"b{BITS[params['type']]}", dims)
     corner, lower, upper = (channels, *usual.corner[1:]), usual.lower[:1], usual.upper[:1]
-    changed = {"dims": dims, "strides": strides, "corner": corner, "lower": lower, "upper": upper}
-    return replace(usual, **changed, box=(channels, 24), mode="im2col_w", swizzle=swizzle)
+    return replace(
+        usual,
+        dims=dims,
+        strides=strides,
+        box=(channels, 24),
+        corner=corner,
+        mode="im2col_w",
+        lower=lower,
+        upper=upper,
+        swizzle=swizzle,
+    )
 
 
 def _access(params: Params) -> Access:

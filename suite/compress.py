@@ -61,7 +61,7 @@ def operands(params: Params) -> tuple[Operand, ...]:
 
 def _groups(params: Params) -> int:
     """Return the groups of the dense vector."""
-    return max(1, sizes(params)["dense"] * 32 // (params["many"] * params["element"]))
+    return max(1, sizes(params)["dense"] * 32 // int(params["many"] * params["element"]))
 
 
 def inputs(params: Params, rng: np.random.Generator) -> Arrays:
