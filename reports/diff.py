@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from reports.columns import Columns, Keep, Key
 from suite.errors import UsageError
@@ -51,6 +52,24 @@ class Side:
     name: str
     columns: Columns
     keys: Sequence[Key]
+
+
+def address(before: Side, after: Side) -> str:
+    """Return the state in which a page of both sides' records shows them side by side, with what differs.
+
+    Raises `UsageError` where a page cannot: its columns are targets or toolchains.
+    """
+    for axis, fixed in (("target", "toolchain"), ("toolchain", "target")):
+        one, other = ({getattr(key, axis) for key in side.keys} for side in (before, after))
+        places = [
+            getattr(key, fixed) for key in after.keys if getattr(key, fixed) in {getattr(k, fixed) for k in before.keys}
+        ]
+        if len(one) == len(other) == 1 and one != other and places:
+            sides = ",".join((*one, *other))
+            return urlencode(
+                {"tab": "matrix", "axis": axis, fixed: places[0], f"{axis}s": sides, "differs": 1}, safe=","
+            )
+    raise UsageError("a page shows two targets or two toolchains side by side; these are neither")
 
 
 @dataclass(frozen=True)

@@ -216,6 +216,27 @@ def test_two_targets_and_two_toolchains_of_one_set(tmp_path: Path, capsys: pytes
     assert "From ptxas 12.9.86 to ptxas 13.5.37" in capsys.readouterr().out
 
 
+def test_the_page_opens_on_the_two_sides(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = ("ptxas 12.9.86", "ptxas 13.5.37")
+    cells = [cell(target=t, toolchain=n) for t in ("sm_100a", "sm_121a") for n in names]
+    path, page = written(tmp_path / "a.jsonl", *cells), tmp_path / "pages" / "d.html"
+    options = ["--format", "page", "-o", str(page)]
+    assert main(["diff", path, "--target", "sm_100a", "--target", "sm_121a", *options]) == 0
+    wanted = "#tab=matrix&axis=target&toolchain=ptxas+13.5.37&targets=sm_100a,sm_121a&differs=1"
+    assert capsys.readouterr().out.strip() == f"{page}{wanted}"
+    assert "<title>sm_100a (ptxas 13.5.37) to sm_121a (ptxas 13.5.37)" in page.read_text()
+    assert main(["diff", path, "--toolchain", "12.9", "--toolchain", "13.5", *options]) == 0
+    assert "&axis=toolchain&target=sm_100a&toolchains=ptxas+12.9.86,ptxas+13.5.37&" in capsys.readouterr().out
+    assert main(["diff", path, path, *options]) == 2
+
+
+def test_the_page_of_a_loss_ends_with_1(tmp_path: Path) -> None:
+    one, other = (cell(toolchain=n, word=w) for n, w in (("ptxas 12.9.86", "assembled"), ("ptxas 13.5.37", "rejected")))
+    path = written(tmp_path / "a.jsonl", one, other)
+    options = ["--format", "page", "-o", str(tmp_path / "d.html")]
+    assert main(["diff", path, "--toolchain", "12.9", "--toolchain", "13.5", *options]) == 1
+
+
 @pytest.mark.parametrize(
     "more", [[], ["--target", "sm_75", "--target", "sm_90a"], ["--toolchain", "11.0", "--toolchain", "13.0"]]
 )

@@ -16,7 +16,7 @@ from suite.errors import UsageError
 from suite.record import Record, read
 
 HELP = "show what changed between two records or sets, two targets or two toolchains; exit 1 if something is lost"
-FORMATS = ("table", "markdown", "json")
+FORMATS = ("table", "markdown", "json", "page")
 _SIDES = 2
 
 
@@ -32,14 +32,29 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     for name, what in (("target", "sm_121a"), ("toolchain", "13.5")):
         parser.add_argument(f"--{name}", action="append", metavar="NAME", help=f"{what}; given twice: before, after")
     parser.add_argument("--case", action="append", metavar="GLOB", help="only cases whose id matches, as 'mma_sync.*'")
-    parser.add_argument("--format", choices=FORMATS, default="table")
+    parser.add_argument("--format", choices=FORMATS, default="table", help="page: HTML, default build/diff.html")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write there instead of printing")
 
 
 def execute(options: argparse.Namespace) -> int:
     """Print the changes; exit 1 if anything that worked no longer does."""
     before, after = _sides(options)
+    if options.format == "page":
+        return _page(options, before, after)
     return report(before, after, options.case, options.format, options.output)
+
+
+def _page(options: argparse.Namespace, before: Side, after: Side) -> int:
+    """Write the page of the records and print its address, which shows the two sides; return as `report` does."""
+    from reports.page.build import build  # only a page needs the catalogue
+
+    state = diff.address(before, after)
+    records = [record for path in options.records for record in find_records(path)] or cells.committed()
+    path = options.output or Path("build/diff.html")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write(path, build(records, cells.committed(), title=f"{before.name} to {after.name}"))
+    print(f"{path}#{state}")
+    return int(any(change.kind in NO_LONGER_WORKS for change in diff.changes(before, after, matching(options.case))))
 
 
 def report(before: Side, after: Side, case: Sequence[str] | None, style: str, output: Path | None = None) -> int:

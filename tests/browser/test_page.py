@@ -173,6 +173,8 @@ def test_columns_are_targets_toolchains_or_machines(page: Chromium, address: str
     page.run("document.querySelector('[name=axis]').dispatchEvent(new Event('change', {bubbles: true}))")
     page.wait("document.getElementById('status').textContent.includes('toolchains')")
     assert page.run(heads) == ["ptxas 13.0.30", TOOL]
+    page.open(f"{address}#tab=matrix&axis=toolchain&target=sm_121a&toolchains={TOOL.replace(' ', '+')}")
+    assert page.run(heads) == [TOOL]
     page.open(f"{address}#tab=matrix&axis=machine&target=sm_90a&toolchain={TOOL.replace(' ', '+')}")
     assert page.run(heads) == ["NVIDIA H200, driver 580.159.04"]
 

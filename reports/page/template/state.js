@@ -7,6 +7,7 @@ const DEFAULTS = {
   machine: "", // all: of each cell, what stands before the others
   families: "",
   targets: "",
+  toolchains: "",
   words: "",
   realizations: "",
   agreements: "",

@@ -9,7 +9,7 @@ async function columnsOf() {
   const chosen = core.columns.map((column, place) => [column, place])
     .filter(([column]) => fixed.every((name) => column[at[name]] === state[name]));
   const order = { target: core.targets, toolchain: byAge(core.toolchains), machine: core.machines.map((m) => m.name) };
-  const wanted = state.axis === "target" ? list("targets") : [];
+  const wanted = state.axis === "machine" ? [] : list(`${state.axis}s`);
   const names = order[state.axis].filter((name) => !wanted.length || wanted.includes(name));
   const found = names.map((name) => [name, chosen.filter(([column]) => column[at[state.axis]] === name)]);
   return Promise.all(found.filter(([, sources]) => sources.length).map(([name, sources]) => columnOf(name, sources)));
