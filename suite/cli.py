@@ -12,7 +12,7 @@ from suite.errors import UsageError
 # Order of `--help`. Each module has `HELP`, `arguments(parser)` and `execute(options) -> exit code`.
 COMMANDS = (
     *("list", "show", "explain", "sanity", "needs", "run", "matrix", "bundle", "toolchains", "fetch"),
-    *("floor", "compat", "diff", "drift", "export", "answers", "mutants", "report"),
+    *("merge", "floor", "compat", "diff", "drift", "export", "answers", "mutants", "report"),
 )
 
 EXIT_UNJUDGED = 2  # as argparse's own for bad usage

@@ -1,0 +1,90 @@
+"""`merge`: one record of many parts, as of a sweep that several machines shared."""
+
+from __future__ import annotations
+
+import argparse
+import lzma
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from reports.columns import Columns
+from suite import catalogue, waivers
+from suite.commands.diff import find_records
+from suite.errors import UsageError
+from suite.model import Observation
+from suite.record import Record, Writer
+from suite.waivers import Waivers
+
+HELP = (
+    "write one record of several that are of one catalogue and one GPU or none; of a cell asked twice the last stands"
+)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("records", nargs="+", type=Path, metavar="RECORD", help="records, or folders of records")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE", help="the record; packed where it ends in .xz"
+    )
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Write the record, judged by the waivers of this checkout; exit 1 if a cell disagrees."""
+    records = [record for path in options.records for record in find_records(path)]
+    header = _header(records)
+    plain = options.output.with_suffix("") if options.output.suffix == ".xz" else options.output
+    writer = Writer(plain, header)
+    known = waivers.load() if header["catalogue"] == catalogue.version() else Waivers(())
+    agreements: Counter[str] = Counter()
+    gaps: Counter[tuple[str, str]] = Counter()
+    columns = Columns(records)
+    sizes = set()
+    for key in sorted(columns.keys):
+        cells = [_judged(cell, known) for cell in columns.cells(key, None).values()]
+        agreements.update(cell.agreement for cell in cells)
+        gaps.update((cell.not_asked.stage, cell.not_asked.reason) for cell in cells if cell.not_asked)
+        sizes.add(len(cells))
+        _add(writer, cells)
+    cut = len(sizes) > 1 and not all(record.complete for record in records)  # other parts may have what one was cut off
+    writer.close(gaps, interrupted=cut)
+    if plain != options.output:
+        _pack(plain, options.output)
+    print(f"{options.output}: {sum(agreements.values())} cells, {', '.join(f'{n} {w}' for w, n in agreements.items())}")
+    return 1 if agreements["disagrees"] else 0
+
+
+def _header(records: Sequence[Record]) -> dict[str, object]:
+    """Return the header of the whole: begun with the first part, with all toolchains."""
+    first = min(records, key=lambda record: str(record.header.get("started", "")))
+    for name in ("catalogue", "gpu"):
+        if any(record.header.get(name) != first.header.get(name) for record in records):
+            raise UsageError(f"these records do not have the same {name}; what differs stays in records of its own")
+    tools = {tool["name"]: tool for record in records for tool in record.header.get("toolchains", ())}
+    kept = {name: first.header[name] for name in ("started", "machine", "gpu", "catalogue") if name in first.header}
+    return kept | {"toolchains": list(tools.values())}
+
+
+def _judged(cell: Observation, known: Waivers) -> Observation:
+    """Return the cell as this checkout's waivers have it, if they are of its catalogue."""
+    if cell.agreement == "agrees" or not known.entries:
+        return cell
+    return known.apply(replace(cell, agreement="disagrees", waiver=""))
+
+
+def _add(writer: Writer, cells: Sequence[Observation]) -> None:
+    if any(cell.gpu for cell in cells):
+        for cell in cells:
+            writer.add(cell)
+    else:
+        writer.add_column(cells)
+
+
+def _pack(plain: Path, packed: Path) -> None:
+    """Pack the record and remove the plain one. Raises `UsageError` where the disk is full."""
+    try:
+        packed.write_bytes(lzma.compress(plain.read_bytes(), preset=9 | lzma.PRESET_EXTREME))
+        plain.unlink()
+    except OSError as error:
+        raise UsageError(f"cannot write {packed}: {error.strerror}; the record is in {plain}") from None
