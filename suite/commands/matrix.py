@@ -22,6 +22,7 @@ FORMATS = {
     "json": matrix.to_json_text,
     "measured": measured.to_measured,
 }
+COUNTS = {"summary": summary.to_summary, "counts": summary.to_counts}  # of cells one by one, which are not held
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,10 +30,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("records", nargs="*", type=Path, metavar="RECORD", help="record files")
     parser.add_argument(
         "--format",
-        choices=("table", *FORMATS, "summary"),
+        choices=("table", *FORMATS, *COUNTS),
         default="table",
-        help="markdown: cases that say the same in one row; cases: a row a case; summary: counts alone; "
-        "measured: what was read off the matrix units",
+        help="markdown: cases that say the same in one row; cases: a row a case; summary: counts by family and target; "
+        "counts: what is accepted, families by targets; measured: what was read off the matrix units",
     )
     add_filters(parser)
 
@@ -59,8 +60,8 @@ def execute(options: argparse.Namespace) -> int:
             disagrees = disagrees or cell.seen.agreement == "disagrees"
             yield cell
 
-    if options.format == "summary":
-        print(summary.to_summary(noted()), end="")
+    if options.format in COUNTS:
+        print(COUNTS[options.format](noted()), end="")
     elif options.format == "table":
         terminal.show(list(noted()))
         report_gaps(records)
