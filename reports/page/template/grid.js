@@ -41,7 +41,7 @@ function drawGrid(next) {
   grid.setAttribute("aria-colcount", view.columns.length + 1);
   head.innerHTML = `<div role="columnheader" class="case">case</div>`
     + view.columns.map((column) => `<div role="columnheader" class="c" title="${escape(column.name)}">`
-      + `<span>${escape(column.name)}</span></div>`).join("");
+      + `<span>${escape(column.name.replace(/^ptxas /, ""))}</span></div>`).join("");
   placed.clear();
   body.replaceChildren();
   virtual.setOptions({ ...virtual.options, count: items.length, paddingStart: 0, scrollPaddingStart: 40 });
