@@ -25,8 +25,9 @@ NARROW = (
     | family("sm_110f", ptx="9.0", section=SECTION)
 )
 
-SIGN_EXTENDING = only("sm_90a", ptx="9.4", section="9.7.16.5.15") | family(
-    "sm_100f", "sm_110f", "sm_120f", ptx="9.4", section="9.7.16.5.15"
+NEWER = "PTX ISA 9.4, 9.7.16.5.15"
+SIGN_EXTENDING = only("sm_90a", ptx="9.4", section=NEWER) | family(
+    "sm_100f", "sm_110f", "sm_120f", ptx="9.4", section=NEWER
 )
 
 # What SASS calls the elements and a matrix, straight and transposed. Source: ptxas 13.5.37, from sm_75 on and for

@@ -147,7 +147,8 @@ def test_a_check_is_judged_by_the_claims(allowed: str, got: str, cause: str) -> 
         ("wgmma.mma_async", "sm_100a", "instruction_absent"),
         ("mma with block scale", "sm_121", "needs_suffix"),
         ("mma with block scale", "sm_100a", "instruction_absent"),
-        ("ldmatrix", "sm_90", "unknown_to_assembler"),
+        ("movmatrix", "sm_90", "unknown_to_assembler"),
+        ("ldmatrix with .s8.s4", "sm_90", "needs_suffix"),
     ],
 )
 def test_a_refusal_is_judged_by_the_claims(instruction: str, target: str, cause: str) -> None:
@@ -178,7 +179,13 @@ def test_rows_tell_claims_from_observations() -> None:
 
 def test_a_form_new_to_an_assembler_says_which_one_takes_it() -> None:
     said = "\n".join(explain("ptxas: Unexpected instruction types specified for 'cvt'").lines())
-    assert "needs .version 9.2: ptxas 13.2 or later" in said
+    assert "needs .version 9.4: ptxas 13.4 or later" in said
+
+
+def test_what_takes_a_form_is_no_older_than_its_version() -> None:
+    said = "\n".join(explain("error   : Feature 'ldmatrix with .s8.s4' not supported on .target 'sm_90'").lines())
+    assert "by the manual sm_90a, taken by ptxas from 13.4 on" in said  # 12.0 knows sm_90a
+    assert "(PTX ISA 9.4, 9.7.16.5.15: sm_90a, " in said
 
 
 @pytest.mark.parametrize("opcode", [opcode for _, opcodes in rules.load().features for opcode in opcodes])

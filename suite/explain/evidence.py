@@ -58,7 +58,8 @@ def _name(row: Row) -> str:
 
 def _claimed(row: Row, subject: Target | None) -> str:
     """Return what the manual says of the row: for the target at hand, and elsewhere."""
-    where = f"PTX ISA 9.3, {row.section}: {short(row.targets)}"
+    edition = "" if row.section.startswith("PTX ISA") else "PTX ISA 9.3, "
+    where = f"{edition}{row.section}: {short(row.targets)}"
     if subject is None:
         return where
     count = row.claimed(subject)
@@ -78,10 +79,18 @@ def _accepts(reading: Reading, _: Sequence[Record]) -> Iterator[str]:
     for row in facts.refused(reading)[:1]:
         near = [t for t in row.targets if subject and t.capability == subject.capability and t != subject]
         taken = near or list(row.targets)
-        known = [release.toolkit for target in taken for release in releases.knowing(target.name)[:1]]
-        first = f", known to ptxas from {min(known, key=_number)} on" if known else ""
+        known = [toolkit for target in taken if (toolkit := _first(row, target))]
+        first = f", taken by ptxas from {min(known, key=_number)} on" if known else ""
         none = f"; no target of {subject.major}.{subject.minor}" if subject and not near else ""
         yield f"by the manual {short(taken)}{first}{none}"
+
+
+def _first(row: Row, target: Target) -> str:
+    """Return the first toolkit that knows the target and some case's `.version` there, empty where none is known."""
+    versions = [least for claim in row.claims if (least := claim.minimum(target))]
+    takes = releases.taking(min(versions)) if versions else None
+    knows = releases.knowing(target.name)[:1]
+    return max(takes.toolkit, knows[0].toolkit, key=_number) if takes and knows else ""
 
 
 def _assemblers(reading: Reading, _: Sequence[Record]) -> Iterator[str]:
