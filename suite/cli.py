@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -22,12 +23,14 @@ def main(argv: Sequence[str]) -> int:
     """Run one subcommand; return 0 if all agree, 1 if something disagrees, 2 for bad usage or nothing judged."""
     options = _parser().parse_args(argv)
     try:
-        return int(options.execute(options))
+        code = int(options.execute(options))
+        sys.stdout.flush()
+        return code
     except UsageError as error:
         print(f"ptxproof: {error}", file=sys.stderr)
         return EXIT_UNJUDGED
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has gone
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is written as Python ends
         return EXIT_UNJUDGED
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -129,7 +130,14 @@ def test_ctrl_c_leaves_a_valid_record_of_what_was_done(tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "suite", "run", "--arch", "all", "--case", "mma_sync.*"]
     cold = {**os.environ, VARIABLE: "off"}  # or it is done before it can be interrupted
     child = subprocess.Popen(
-        [*argv, "--record", str(path)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=cold
+        [*argv, "--record", str(path)],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        env=cold,
+        preexec_fn=partial(
+            signal.signal, signal.SIGINT, signal.SIG_DFL
+        ),  # what is started in the background ignores it
     )
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not (path.exists() and b'"column"' in path.read_bytes()):
