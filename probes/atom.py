@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
-from suite import Claim, Operand, Probe, atomics, memory, product
+from suite import Claim, Operand, Probe, atomics, memory
 from suite.probe import Params
 
 ATOM = "9.7.14.5"
@@ -76,7 +75,6 @@ SHARED = ("shared", "shared::cta", "shared::cluster")
 SCOPES = ("cta", "cluster", "gpu", "sys")
 ORDERS = ("relaxed", "acquire", "release", "acq_rel")
 HINT = ("L2::cache_hint",)
-KEPT = ("noftz",)
 SPELLINGS = (*SCOPES, *ORDERS, *(f"{sem}.{scope}" for sem in ORDERS for scope in SCOPES))
 STRONG = ("relaxed.cta", "acquire.cluster", "release.gpu", "acq_rel.sys")
 SCALAR = (
@@ -86,28 +84,21 @@ SCALAR = (
 )
 
 
-def _rows(table: Sequence[tuple[str, str]], **columns: Sequence[str]) -> tuple[Params, ...]:
-    return tuple({**row, "op": op, "type": kind} for kind, op in table for row in product(**columns))
-
-
 PROBES = (
-    atom(form="scalar", rows=_rows(SCALAR, space=(*ANYWHERE, *SHARED))),
-    atom(form="order", rows=_rows((("u32", "add"),), sem=SPELLINGS, space=(*ANYWHERE, *SHARED))),
-    atom(form="order_cas", rows=_rows((("b32", "cas"), ("b128", "cas")), sem=SPELLINGS, space=("global", "shared"))),
-    atom(form="scalar_order", rows=_rows(SCALAR, sem=STRONG, space=("global",))),
-    atom(form="policy", rows=_rows([row for row in SCALAR if row[1] != "cas"], space=("global",), cache=HINT)),
-    atom(form="policy_generic", rows=_rows((("u32", "add"), ("f32", "add")), space=("generic",), cache=HINT)),
-    atom(form="vector", rows=_rows(atomics.VECTORS, space=ANYWHERE)),
-    atom(form="vector_order", rows=_rows(atomics.VECTORS, sem=("acquire.cta", "acq_rel.sys"), space=("global",))),
-    atom(form="vector_policy", rows=_rows(atomics.VECTORS, space=("global",), cache=HINT)),
-    atom(form="noftz", rows=_rows(atomics.PRESERVED, ftz=KEPT, space=(*ANYWHERE, *SHARED))),
-    atom(form="noftz_order", rows=_rows(atomics.PRESERVED, ftz=KEPT, sem=STRONG, space=("global",))),
-    atom(form="noftz_policy", rows=_rows(atomics.PRESERVED, ftz=KEPT, space=ANYWHERE, cache=HINT)),
-    atom(form="noftz_vector", rows=_rows(atomics.PRESERVED_VECTORS, ftz=KEPT, space=ANYWHERE)),
+    atom(form="scalar", rows=atomics.rows(SCALAR, space=(*ANYWHERE, *SHARED))),
+    atom(form="order", rows=atomics.rows((("u32", "add"),), sem=SPELLINGS, space=(*ANYWHERE, *SHARED))),
     atom(
-        form="noftz_vector_order",
-        rows=_rows(atomics.PRESERVED_VECTORS, ftz=KEPT, sem=("acquire.cta", "acq_rel.sys"), space=("global",)),
+        form="order_cas",
+        rows=atomics.rows((("b32", "cas"), ("b128", "cas")), sem=SPELLINGS, space=("global", "shared")),
     ),
-    atom(form="noftz_vector_policy", rows=_rows(atomics.PRESERVED_VECTORS, ftz=KEPT, space=("global",), cache=HINT)),
-    meeting(form="meeting", rows=_rows(atomics.COUNTERS, space=(*ANYWHERE, *SHARED))),
+    atom(form="scalar_order", rows=atomics.rows(SCALAR, sem=STRONG, space=("global",))),
+    atom(form="policy", rows=atomics.rows([row for row in SCALAR if row[1] != "cas"], space=("global",), cache=HINT)),
+    atom(form="policy_generic", rows=atomics.rows((("u32", "add"), ("f32", "add")), space=("generic",), cache=HINT)),
+    atom(form="vector", rows=atomics.rows(atomics.VECTORS, space=ANYWHERE)),
+    atom(
+        form="vector_order", rows=atomics.rows(atomics.VECTORS, sem=("acquire.cta", "acq_rel.sys"), space=("global",))
+    ),
+    atom(form="vector_policy", rows=atomics.rows(atomics.VECTORS, space=("global",), cache=HINT)),
+    *(atom(form=form, rows=table) for form, table in atomics.preserving(STRONG, ("acquire.cta", "acq_rel.sys"))),
+    meeting(form="meeting", rows=atomics.rows(atomics.COUNTERS, space=(*ANYWHERE, *SHARED))),
 )

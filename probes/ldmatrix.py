@@ -15,7 +15,6 @@ from suite.probe import Params
 SECTION = "9.7.15.5.15"
 SPACES = ("generic", "shared", "shared::cta")
 UNPACKED = ("b8x16.b6x16_p32", "b8x16.b4x16_p64")
-SIGNED = "s8.s4"
 
 # Shapes m16n16 and m8n16, type b8 and the unpacking formats have the same notes; sm_110 was sm_101 before PTX 9.0.
 NARROW = (
@@ -47,7 +46,7 @@ def sass(params: Params) -> tuple[str, ...]:
 
     Of `.s8.s4` nvdisasm 13.5.37 prints nothing, though the code has one instruction more, whose low 12 bits are LDSM's.
     """
-    if params["type"] == SIGNED:
+    if params["type"] == moves.SIGNED:
         return (UNDECODED,)
     matrix = MATRICES[params["shape"], params["trans"]]
     return (f"LDSM.{ELEMENTS[params['type']]}.{matrix}{COUNTS[params['num']]}",)
@@ -55,7 +54,7 @@ def sass(params: Params) -> tuple[str, ...]:
 
 def claim(params: Params) -> Claim:
     """Return what the notes say of the case's shape and space."""
-    if params["type"] == SIGNED:
+    if params["type"] == moves.SIGNED:
         return SIGN_EXTENDING
     if params["shape"] != "m8n8":
         return NARROW
@@ -100,6 +99,6 @@ PROBES = (
     ),
     load(
         form="extend",
-        rows=product(shape=("m8n16",), num=("x1", "x2", "x4"), trans=("no",), space=SPACES, type=(SIGNED,)),
+        rows=product(shape=("m8n16",), num=("x1", "x2", "x4"), trans=("no",), space=SPACES, type=(moves.SIGNED,)),
     ),
 )

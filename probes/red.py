@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
-from suite import Claim, Probe, atomics, memory, product
+from suite import Claim, Probe, atomics, memory
 from suite.probe import Params
 
 RED = "9.7.14.6"
@@ -55,32 +54,19 @@ SHARED = ("shared", "shared::cta", "shared::cluster")
 SCOPES = ("cta", "cluster", "gpu", "sys")
 ORDERS = ("relaxed", "release")
 HINT = ("L2::cache_hint",)
-KEPT = ("noftz",)
 SPELLINGS = (*SCOPES, *ORDERS, *(f"{sem}.{scope}" for sem in ORDERS for scope in SCOPES))
 STRONG = ("relaxed.cta", "relaxed.sys", "release.cluster", "release.gpu")
 
 
-def _rows(table: Sequence[tuple[str, str]], **columns: Sequence[str]) -> tuple[Params, ...]:
-    return tuple({**row, "op": op, "type": kind} for kind, op in table for row in product(**columns))
-
-
 PROBES = (
-    red(form="scalar", rows=_rows(atomics.REDUCTIONS, space=(*ANYWHERE, *SHARED))),
-    red(form="order", rows=_rows((("u32", "add"), ("b64", "or")), sem=SPELLINGS, space=(*ANYWHERE, *SHARED))),
-    red(form="scalar_order", rows=_rows(atomics.REDUCTIONS, sem=STRONG, space=("global",))),
-    red(form="policy", rows=_rows(atomics.REDUCTIONS, space=("global",), cache=HINT)),
-    red(form="policy_generic", rows=_rows((("u32", "add"), ("f32", "add")), space=("generic",), cache=HINT)),
-    red(form="vector", rows=_rows(atomics.VECTORS, space=ANYWHERE)),
-    red(form="vector_order", rows=_rows(atomics.VECTORS, sem=("relaxed.cta", "release.sys"), space=("global",))),
-    red(form="vector_policy", rows=_rows(atomics.VECTORS, space=("global",), cache=HINT)),
-    red(form="noftz", rows=_rows(atomics.PRESERVED, ftz=KEPT, space=(*ANYWHERE, *SHARED))),
-    red(form="noftz_order", rows=_rows(atomics.PRESERVED, ftz=KEPT, sem=STRONG, space=("global",))),
-    red(form="noftz_policy", rows=_rows(atomics.PRESERVED, ftz=KEPT, space=ANYWHERE, cache=HINT)),
-    red(form="noftz_vector", rows=_rows(atomics.PRESERVED_VECTORS, ftz=KEPT, space=ANYWHERE)),
-    red(
-        form="noftz_vector_order",
-        rows=_rows(atomics.PRESERVED_VECTORS, ftz=KEPT, sem=("relaxed.cta", "release.sys"), space=("global",)),
-    ),
-    red(form="noftz_vector_policy", rows=_rows(atomics.PRESERVED_VECTORS, ftz=KEPT, space=("global",), cache=HINT)),
-    meeting(form="meeting", rows=_rows(atomics.COUNTERS, space=(*ANYWHERE, *SHARED))),
+    red(form="scalar", rows=atomics.rows(atomics.REDUCTIONS, space=(*ANYWHERE, *SHARED))),
+    red(form="order", rows=atomics.rows((("u32", "add"), ("b64", "or")), sem=SPELLINGS, space=(*ANYWHERE, *SHARED))),
+    red(form="scalar_order", rows=atomics.rows(atomics.REDUCTIONS, sem=STRONG, space=("global",))),
+    red(form="policy", rows=atomics.rows(atomics.REDUCTIONS, space=("global",), cache=HINT)),
+    red(form="policy_generic", rows=atomics.rows((("u32", "add"), ("f32", "add")), space=("generic",), cache=HINT)),
+    red(form="vector", rows=atomics.rows(atomics.VECTORS, space=ANYWHERE)),
+    red(form="vector_order", rows=atomics.rows(atomics.VECTORS, sem=("relaxed.cta", "release.sys"), space=("global",))),
+    red(form="vector_policy", rows=atomics.rows(atomics.VECTORS, space=("global",), cache=HINT)),
+    *(red(form=form, rows=table) for form, table in atomics.preserving(STRONG, ("relaxed.cta", "release.sys"))),
+    meeting(form="meeting", rows=atomics.rows(atomics.COUNTERS, space=(*ANYWHERE, *SHARED))),
 )

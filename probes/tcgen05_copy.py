@@ -5,8 +5,8 @@ Whole kernels of 128 threads a CTA: fill tensor memory and shared memory, issue,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache, partial
-from typing import Any
 
 from suite import Claim, Launch, Probe, family, only, product
 from suite import tcgen05_copy as copy
@@ -40,6 +40,11 @@ def family_wide(section: str) -> Claim:
         | family("sm_100f", ptx="8.8", section=section)
         | family("sm_110f", ptx="9.0", section=section)
     )
+
+
+def commit_claim() -> Claim:
+    """Claim what the notes of commit say."""
+    return family_wide(COMMIT)
 
 
 @cache
@@ -164,10 +169,17 @@ def _commit_fields(remote: bool, params: Params) -> Params:
 
 
 def _commit(
-    form: str, multicast: str, arguments: str, plan: tuple[tuple[int, int], ...], token: str, **rest: Any
+    form: str,
+    multicast: str,
+    arguments: str,
+    plan: tuple[tuple[int, int], ...],
+    token: str,
+    *,
+    early: str = "",
+    claimed: Callable[[], Claim] = commit_claim,
+    unlaunched: str = "",
 ) -> Probe:
     """Return a probe of a commit to other CTAs of a cluster of four; `early` stands before the state space."""
-    early, claimed = rest.pop("early", ""), rest.pop("claimed", partial(family_wide, COMMIT))
     return Probe(
         form=form,
         opcode=f"tcgen05.commit.cta_group::{{cta_group}}.mbarrier::arrive::one{early}{{space_part}}{multicast}.b64",
@@ -181,7 +193,7 @@ def _commit(
         oracle=copy.commit_oracle,
         launch=lambda params: Launch((copy.CLUSTER * len(plan), 1, 1), THREADS, (copy.CLUSTER, 1, 1)),
         fields=partial(_commit_fields, not multicast),
-        **rest,
+        unlaunched=unlaunched,
     )
 
 

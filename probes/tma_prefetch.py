@@ -5,7 +5,7 @@ The kernel around them copies the tensor. PTX ISA 9.3, 9.7.9.26.5.4; PTX ISA 9.4
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
@@ -85,22 +85,30 @@ def _fields(params: Params) -> Params:
     }
 
 
-def _prefetch(form: str, table: tuple[Params, ...], **rest: Any) -> Probe:
+def _prefetch(
+    form: str,
+    table: tuple[Params, ...],
+    *,
+    opcode: str = "cp.async.bulk.prefetch.tensor.{dim}d.L2.global{mode_}{hint_}{keep_}{override_}",
+    claim: Callable[[Params], Claim] = _claim,
+    native: Callable[[Params], tuple[str, ...]] = _native,
+    unlaunched: str = "",
+) -> Probe:
     return Probe(
         form=form,
-        opcode=rest.pop("opcode", "cp.async.bulk.prefetch.tensor.{dim}d.L2.global{mode_}{hint_}{keep_}{override_}"),
+        opcode=opcode,
         arguments="[%map{instead_}, {coordinates}]{info_}{policy_}",
         rows=table,
-        claim=rest.pop("claim", _claim),
+        claim=claim,
         template="tma_prefetch.ptx.j2",
-        native=rest.pop("native", _native),
+        native=native,
         operands=_operands,
         inputs=_inputs,
         oracle=lambda params, arrays: {"out": arrays["src"]},
         launch=lambda params: Launch(block=(tma_kernels.THREADS, 1, 1)),
         fields=_fields,
         observed="sass",
-        **rest,
+        unlaunched=unlaunched,
     )
 
 
@@ -113,7 +121,7 @@ def _new_native(params: Params) -> tuple[str, ...]:
     return (tma_kernels.sass(f"UTMAL2CCTL.{what}", _access(params)) + tma_kernels.overriding(params),)
 
 
-def _priority(form: str, table: tuple[Params, ...], **rest: Any) -> Probe:
+def _priority(form: str, table: tuple[Params, ...], unlaunched: str = "") -> Probe:
     """Return a probe of applypriority, whose completion is that of a bulk group."""
     return _prefetch(
         form,
@@ -121,7 +129,7 @@ def _priority(form: str, table: tuple[Params, ...], **rest: Any) -> Probe:
         opcode="applypriority.async.bulk.tensor.{dim}d{space_}.bulk_group{mode_}.L2::{to}{override_}",
         claim=lambda params: tma_claims.rubin(tma_claims.NEW_PRIORITY),
         native=_new_native,
-        **rest,
+        unlaunched=unlaunched,
     )
 
 

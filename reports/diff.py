@@ -54,24 +54,6 @@ class Side:
     keys: Sequence[Key]
 
 
-def address(before: Side, after: Side) -> str:
-    """Return the state in which a page of both sides' records shows them side by side, with what differs.
-
-    Raises `UsageError` where a page cannot: its columns are targets or toolchains.
-    """
-    for axis, fixed in (("target", "toolchain"), ("toolchain", "target")):
-        one, other = ({getattr(key, axis) for key in side.keys} for side in (before, after))
-        places = [
-            getattr(key, fixed) for key in after.keys if getattr(key, fixed) in {getattr(k, fixed) for k in before.keys}
-        ]
-        if len(one) == len(other) == 1 and one != other and places:
-            sides = ",".join((*one, *other))
-            return urlencode(
-                {"tab": "matrix", "axis": axis, fixed: places[0], f"{axis}s": sides, "differs": 1}, safe=","
-            )
-    raise UsageError("a page shows two targets or two toolchains side by side; these are neither")
-
-
 @dataclass(frozen=True)
 class Pair:
     """Two columns to hold against each other, and where both stand: the target or toolchain that they share."""
@@ -113,6 +95,20 @@ def pairs(before: Side, after: Side) -> list[Pair]:
     there = {tuple(getattr(key, name) for name in shared): key for key in after.keys}
     found = [(tuple(getattr(key, name) for name in shared), key) for key in before.keys]
     return [Pair(" ".join(at), key, there[at]) for at, key in found if at in there]
+
+
+def address(before: Side, after: Side) -> str:
+    """Return the state in which a page of both sides' records shows them side by side, with what differs.
+
+    Raises `UsageError` where a page cannot: its columns are targets or toolchains.
+    """
+    for axis, fixed in (("target", "toolchain"), ("toolchain", "target")):
+        one, other = ({getattr(key, axis) for key in side.keys} for side in (before, after))
+        if len(one) == len(other) == 1 and one != other:
+            place = getattr(pairs(before, after)[0].after, fixed)
+            sides = ",".join((*one, *other))
+            return urlencode({"tab": "matrix", "axis": axis, fixed: place, f"{axis}s": sides, "differs": 1}, safe=",")
+    raise UsageError("a page shows two targets or two toolchains side by side; these are neither")
 
 
 def changes(before: Side, after: Side, keep: Keep | None = None) -> Iterator[Change]:

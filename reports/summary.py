@@ -37,10 +37,10 @@ def to_counts(cells: Iterable[Cell]) -> str:
     toolchains = _grouped(cells)
     places = sorted({parse(target) for groups in toolchains.values() for _, target in groups})
     whole = {(name, target): group for name, groups in toolchains.items() for target, group in _whole(groups).items()}
-    parts = [_pivot("toolchain", places, whole, "opcodes")]
+    parts = [_pivot("toolchain", places, whole)]
     for name, groups in toolchains.items():
         known = [place for place in places if place.name in {target for _, target in groups}]
-        parts.append(f"### {name}\n\n{_pivot('family', known, groups, 'opcodes')}")
+        parts.append(f"### {name}\n\n{_pivot('family', known, groups)}")
     return "\n".join(parts)
 
 
@@ -54,9 +54,9 @@ def _whole(groups: Mapping[tuple[str, str], _Group]) -> Mapping[str, _Group]:
     return found
 
 
-def _pivot(axis: str, places: Sequence[Target], groups: Mapping[tuple[str, str], _Group], size: str) -> str:
+def _pivot(axis: str, places: Sequence[Target], groups: Mapping[tuple[str, str], _Group]) -> str:
     """Return the table of the groups, by (row, target), with the row's cases and opcodes before the targets."""
-    head = [axis, "cases", size, *map(str, places)]
+    head = [axis, "cases", "opcodes", *map(str, places)]
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     for row in dict.fromkeys(row for row, _ in groups):
         mine = [groups.get((row, str(place))) for place in places]

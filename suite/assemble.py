@@ -7,7 +7,6 @@ printed: those behind it are survivors. A crash, a time-out, or a message withou
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from functools import cached_property
 from suite.assembler_process import AssemblerError, Outcome, assemble_text, command
 from suite.attribute import Reading, attribute, refuses
 from suite.claims import PtxVersion
+from suite.cores import cores
 from suite.diagnostics import messages
 from suite.model import Diagnostic, Kernel, Verdict
 from suite.render import header, module_text
@@ -55,7 +55,7 @@ def assemble(
     distinct = list({kernel.name: kernel for kernel in kernels}.values())
     bench = Bench(toolchain, target, ptx or toolchain.ptx, seconds)
     verdicts: dict[str, Verdict] = {}
-    pool = ThreadPoolExecutor(workers or os.cpu_count())
+    pool = ThreadPoolExecutor(workers or cores())
     try:
         for found in pool.map(bench.judge, batches(distinct)):
             verdicts |= found

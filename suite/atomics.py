@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from suite import memory
 from suite.operands import Operand
-from suite.probe import Params
+from suite.probe import Params, product
 
 # Words and the target and PTX version that brought them. Source: PTX ISA 9.3, 9.7.14.5 and 9.7.14.6, Target ISA Notes
 # and PTX ISA Notes, which agree but for b16 and b128, which only atom has.
@@ -59,6 +61,24 @@ COUNTERS = (
     *(("u32", op) for op in ("add", "inc", "dec")),
     *((kind, "add") for kind in ("s32", "u64", "f32", "f64")),
 )
+
+
+def rows(table: Sequence[tuple[str, str]], **columns: Sequence[str]) -> tuple[Params, ...]:
+    """Return every combination of the columns for each type and operation of a table."""
+    return tuple({**row, "op": op, "type": kind} for kind, op in table for row in product(**columns))
+
+
+def preserving(strong: Sequence[str], pairs: Sequence[str]) -> Iterator[tuple[str, tuple[Params, ...]]]:
+    """Yield form and rows of `.noftz` with f32; `strong` are semantics of scalars, `pairs` those of vectors."""
+    anywhere, kept = ("generic", "global"), {"ftz": ("noftz",)}
+    shared = ("shared", "shared::cta", "shared::cluster")
+    hint = {"cache": ("L2::cache_hint",)}
+    yield "noftz", rows(PRESERVED, **kept, space=(*anywhere, *shared))
+    yield "noftz_order", rows(PRESERVED, **kept, sem=strong, space=("global",))
+    yield "noftz_policy", rows(PRESERVED, **kept, space=anywhere, **hint)
+    yield "noftz_vector", rows(PRESERVED_VECTORS, **kept, space=anywhere)
+    yield "noftz_vector_order", rows(PRESERVED_VECTORS, **kept, sem=pairs, space=("global",))
+    yield "noftz_vector_policy", rows(PRESERVED_VECTORS, **kept, space=("global",), **hint)
 
 
 def words(params: Params) -> list[str]:

@@ -14,6 +14,8 @@ from suite.targets import Target
 
 PtxVersion = tuple[int, int]
 
+EDITION = "9.3"  # of the manual, where a section names none
+
 
 def ptx_version(text: str) -> PtxVersion:
     """Return `"8.7"` as `(8, 7)`, which compares as versions do."""
@@ -48,8 +50,8 @@ class Claim:
 
     @property
     def cited(self) -> str:
-        """Return the section as it is cited, with the manual's edition where that is not the usual one."""
-        return self.section if self.section.startswith("PTX ISA") else f"PTX ISA {self.section}"
+        """Return the section as it is cited, after the manual's edition."""
+        return self.section if self.section.startswith("PTX ISA") else f"PTX ISA {EDITION}, {self.section}"
 
     def minimum(self, target: Target) -> PtxVersion | None:
         """Return the lowest PTX version that supports the case on `target`, None where none does."""

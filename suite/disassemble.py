@@ -14,6 +14,7 @@ from typing import Any
 from suite.cubin import Cubin, bare
 from suite.errors import DisassemblerError, UsageError
 from suite.model import Sass
+from suite.opcodes import UNDECODED
 from suite.places import candidates
 
 SECONDS = 120.0  # nvdisasm takes 0.4 s, and 2 ms a kernel
@@ -109,7 +110,7 @@ def _sass(names: list[str], functions: dict[str, _Code], callees: dict[str, froz
     code = [one for name in names for one in functions[name]]
     real = [one for one in code if one["opcode"] != "NOP" and one.get("predicate") not in _NEVER]
     calls = sorted({bare(callee) for name in names for callee in callees[name]})
-    return Sass(tuple((one["opcode"], _line(one)) for one in real), tuple(calls))
+    return Sass(tuple((one["opcode"] or UNDECODED, _line(one)) for one in real), tuple(calls))
 
 
 def _named(code: _Code) -> frozenset[str]:
@@ -119,7 +120,7 @@ def _named(code: _Code) -> frozenset[str]:
 
 
 def _line(one: dict[str, Any]) -> str:
-    return " ".join(filter(None, (one.get("predicate"), one["opcode"], one.get("operands"))))
+    return " ".join(filter(None, (one.get("predicate"), one["opcode"] or UNDECODED, one.get("operands"))))
 
 
 def _is_symbol(operand: str) -> bool:

@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 from suite.assemble import assemble_one
 from suite.disassemble import cubin_header, disassemble
 from suite.model import Kernel, Realization, Sass, Source, Verdict
-from suite.opcodes import matches, named
+from suite.opcodes import matches
 from suite.probe import Case
 from suite.realize import realize
 from suite.render import header, render
@@ -50,7 +50,7 @@ class Evidence:
         routines that only this kernel calls.
         """
         armed = self.sass.instructions if self.sass else ()
-        return [f"{mark} {named(text)}" for mark, (_, text) in zip(self._marks(), armed, strict=True)]
+        return [f"{mark} {text}" for mark, (_, text) in zip(self._marks(), armed, strict=True)]
 
     def _marks(self) -> list[str]:
         if self.sass is None or self.scaffold is None:
@@ -65,7 +65,7 @@ class Evidence:
     def _mark(self, index: int) -> str:
         opcode, text = self.sass.instructions[index] if self.sass else ("", "")
         called = self.realization.opcodes if self.realization else {}
-        own = any(matches(pattern, named(opcode)) for pattern in self.case.native)
+        own = any(matches(pattern, opcode) for pattern in self.case.native)
         return "*" if own or any(name in text for name in called if name.startswith("_")) else ">"
 
     def header_lines(self) -> list[str]:

@@ -27,6 +27,8 @@ ELEMENTS = {
     "s8.s4": (4, 16),
 }
 
+SIGNED = "s8.s4"  # whose elements are extended by their sign
+
 
 @cache
 def rows_of_8(count: int, elements: int, transposed: bool) -> Layout:
@@ -147,7 +149,7 @@ def loaded(params: Params, arrays: Arrays) -> Arrays:
     """Return the elements of the rows whose addresses the lanes give, each in a destination element of its own."""
     slots = arrays["places"][: row_count(params)] // ROW
     elements = row_elements(arrays["src"][:, slots], *ELEMENTS[params["type"]])
-    return {"d": sign_extended(elements) if params["type"] == "s8.s4" else elements}
+    return {"d": sign_extended(elements) if params["type"] == SIGNED else elements}
 
 
 def sign_extended(elements: np.ndarray) -> np.ndarray:

@@ -16,11 +16,6 @@ UNDECODED = "UNDECODED"
 GUARDS = ("__cuda_sm10x_tcgen05_guardrail_trap_",)
 
 
-def named(opcode: str) -> str:
-    """Return an opcode as it is reported, also where the disassembler printed none."""
-    return opcode or UNDECODED
-
-
 def matches(pattern: str, opcode: str) -> bool:
     """Tell whether a dotted opcode has the pattern's base, and all its modifiers, each at least as often.
 

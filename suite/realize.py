@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from suite.model import Code, Realization, Sass
-from suite.opcodes import GUARDS, matches, named
+from suite.opcodes import GUARDS, matches
 
 
 def realize(armed: Sass | Code, scaffold: Sass | Code, native: Sequence[str]) -> Realization:
@@ -17,7 +17,7 @@ def realize(armed: Sass | Code, scaffold: Sass | Code, native: Sequence[str]) ->
     """
     surplus = Counter(armed.opcodes)
     surplus.subtract(scaffold.opcodes)
-    opcodes = {named(opcode): count for opcode, count in sorted(surplus.items()) if count > 0}
+    opcodes = {opcode: count for opcode, count in sorted(surplus.items()) if count > 0}
     routines = dict.fromkeys(sorted(set(armed.calls) - set(scaffold.calls)), 1)
     return Realization(_word(opcodes, routines, native), opcodes | routines)
 

@@ -85,14 +85,16 @@ def code_seal(files: Iterable[Path]) -> str:
 
 
 def folder() -> Path | None:
-    """Return the cache folder, None where caching is off."""
+    """Return the cache folder, None where caching is off, or nobody says where the system keeps caches."""
     named = os.environ.get(VARIABLE)
     if named == "off":
         return None
     if named:
         return Path(named)
-    import platformdirs  # not where bundles run, which assemble nothing
-
+    try:
+        import platformdirs
+    except ModuleNotFoundError:  # where bundles run, which need numpy and cuda-bindings alone
+        return None
     return Path(platformdirs.user_cache_dir("ptxproof")) / "cells"
 
 

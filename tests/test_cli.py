@@ -124,6 +124,19 @@ def test_a_bundle_is_packed_and_run_without_an_assembler(tmp_path: Path, monkeyp
     assert {cell.word for cell in read(tmp_path / "r.jsonl").cells} <= {"assembled", "correct"}
 
 
+def test_a_bundle_needs_numpy_alone_where_there_is_no_gpu(tmp_path: Path) -> None:
+    path = tmp_path / "b.bundle"
+    assert run("bundle", "--arch", "sm_90a", "--case", FEW, "-o", str(path)) == 0
+    lacking = ("platformdirs", "rich", "jinja2", "elftools", "jsonschema", "pandas", "tabulate", "matplotlib")
+    code = f"import sys; sys.modules.update(dict.fromkeys({lacking}))"
+    code += "; import suite.cli; sys.exit(suite.cli.main(sys.argv[1:]))"
+    argv = [sys.executable, "-c", code, "run", "--bundle", str(path), "--record", str(tmp_path / "r.jsonl")]
+    env = {name: value for name, value in os.environ.items() if name != VARIABLE}
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False, env=env)
+    assert done.returncode == 0, done.stderr
+    assert read(tmp_path / "r.jsonl").complete
+
+
 def test_ctrl_c_leaves_a_valid_record_of_what_was_done(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
     heeding = ["env", "--default-signal=INT"]  # what is started in the background ignores it

@@ -14,6 +14,7 @@ from suite.cubin import architecture
 from suite.disassemble import cubin_header, disassemble, nvdisasm
 from suite.errors import DisassemblerError, UsageError
 from suite.model import Sass
+from suite.opcodes import UNDECODED
 from suite.targets import parse
 from tests.assemblers import BODIES, kernel, real, script
 
@@ -187,3 +188,14 @@ def test_programs_are_looked_for_in_wheels_and_the_cache(monkeypatch: pytest.Mon
     found = places.candidates("tool")
     assert [path.resolve() for path, _ in found] == expected
     assert [origin for _, origin in found] == ["PATH", "CUDA_HOME", "/usr/local", "site-packages", "Triton", "cache"]
+
+
+def test_what_nvdisasm_leaves_blank_is_said_to_be_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    blank = [{"opcode": "LDC", "operands": "R1"}, {"opcode": ""}, {"opcode": "EXIT"}]
+    listed = [{"function-name": "plain", "sass-instructions": blank}]
+    monkeypatch.setattr("suite.disassemble._json", lambda *_: listed)
+    assert disassemble(cubin("sm_90a"))["plain"].instructions == (
+        ("LDC", "LDC R1"),
+        (UNDECODED, UNDECODED),
+        ("EXIT", "EXIT"),
+    )

@@ -37,7 +37,7 @@ def test_parts_become_one_record_packed_or_not(tmp_path: Path, capsys: pytest.Ca
         assert whole.complete
         assert [tool["name"] for tool in whole.header["toolchains"]] == ["ptxas 13.5.37", "ptxas 13.4.92"]
     assert "3 cells, 3 agrees" in capsys.readouterr().out
-    assert not (tmp_path / "whole.jsonl").exists() or (tmp_path / "whole.jsonl.xz").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"a.jsonl", "b.jsonl", "whole.jsonl", "whole.jsonl.xz"}
 
 
 def test_of_a_cell_asked_twice_the_later_kernel_stands(tmp_path: Path) -> None:
@@ -64,6 +64,27 @@ def test_parts_of_another_catalogue_or_gpu_are_refused(
     assert main(["merge", *parts, "-o", str(tmp_path / "c.jsonl")]) == 2
     assert f"the same {next(iter(other))}" in capsys.readouterr().err
     assert not (tmp_path / "c.jsonl").exists()
+
+
+def test_a_part_or_a_committed_record_is_never_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part = written(tmp_path / "a.jsonl", cell())
+    before = Path(part).read_bytes()
+    assert main(["merge", part, "-o", f"{tmp_path}/../{tmp_path.name}/a.jsonl"]) == 2
+    assert "one of the parts" in capsys.readouterr().err
+    assert main(["merge", part, "-o", f"{part}.xz"]) == 0  # beside it
+    assert Path(part).read_bytes() == before
+    monkeypatch.setattr("suite.commands.merge.COMMITTED", tmp_path)
+    assert main(["merge", part, "-o", f"{part}.xz"]) == 2
+
+
+def test_a_waiver_that_a_cell_does_not_need_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    case = catalogue.find("ld.order_256:sem=acquire.cluster,space=generic,type=v8.b32")
+    fine = cell(case=case.id, family="ld", target="sm_100", toolchain="ptxas 13.1.115", word="assembled")
+    part = written(tmp_path / "a.jsonl", fine, catalogue=catalogue.version())
+    assert main(["merge", part, "-o", str(tmp_path / "c.jsonl")]) == 1
+    assert "waiver 'ld.order_256:" in capsys.readouterr().out
 
 
 def test_waivers_of_this_catalogue_are_applied(tmp_path: Path) -> None:

@@ -110,11 +110,3 @@ def test_real_code(target: str, instruction: str, native: str, word: str) -> Non
     assert verdicts["armed"].accepted, verdicts["armed"].diagnostics
     code = disassemble(verdicts["armed"].cubin)
     assert realize(code["armed"], code["scaffold"], (native,)).word == word
-
-
-def test_what_the_disassembler_does_not_name_is_said_to_be_so() -> None:
-    unnamed = Sass((("LDC", "LDC R1"), ("", ""), ("EXIT", "EXIT")), ())
-    bare = Sass((("LDC", "LDC R1"), ("EXIT", "EXIT")), ())
-    assert realize(unnamed, bare, ("UNDECODED",)) == Realization("native", {"UNDECODED": 1})
-    assert realize(unnamed, bare, ("LDSM",)).word == "emulated"
-    assert realize(bare, bare, ("UNDECODED",)).word == "elided"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reports import cells, matrix, terminal
+from reports import cells, matrix, summary, terminal
 from reports.cells import Cell, merge, validations
 from suite.model import AGREEMENTS, REALIZATIONS, WORDS, Diagnostic, Observation
 from suite.record import Record
@@ -168,6 +168,29 @@ def test_the_summary_counts_every_cell(capsys: pytest.CaptureFixture[str]) -> No
     for word in ("correct", "rejected", "assembled", "call", "emulated", "disagrees", "waived"):
         assert word in summary
     assert len([line for line in summary.splitlines() if " sm_" in line]) == len(SHOWN)
+
+
+def test_a_sweeps_summary_is_by_target(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terminal, "GROUPS_SHOWN", 3)
+    seen = [cell(case=f"{f}.x", family=f, target=t) for f in ("mma_sync", "tma") for t in ("sm_90a", "sm_100a")]
+    terminal.show_summary(terminal.counts(merged(record(*seen))))
+    rows = [line.split() for line in capsys.readouterr().out.splitlines() if " sm_" in line]
+    assert [row[:3] for row in rows] == [["all", "sm_90a", "2"], ["all", "sm_100a", "2"]]
+
+
+def test_counts_are_families_by_targets_and_tell_native_from_accepted() -> None:
+    seen = [
+        cell(target="sm_90a", word="assembled", realization="native"),
+        cell(target="sm_90a", word="correct", realization="emulated", case="mma_sync.x:a=f16", opcode="mma.x"),
+        cell(target="sm_100a", word="rejected", realization=None),
+        cell(target="sm_75", family="tma", word="assembled", realization="native", toolchain="ptxas 12.9.86"),
+    ]
+    text = summary.to_counts(merged(record(*seen)))
+    assert "| ptxas 13.0.88 | 2 | 2 | - | 2/1 |  |" in text
+    assert "| ptxas 12.9.86 | 1 | 1 | 1 | - | - |" in text
+    assert "### ptxas 13.0.88\n\n| family | cases | opcodes | sm_90a | sm_100a |" in text
+    assert "| mma_sync | 2 | 2 | 2/1 |  |" in text
+    assert "| tma | 1 | 1 | 1 |" in text
 
 
 def test_the_plain_summary_tells_of_disagreements() -> None:

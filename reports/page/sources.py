@@ -35,7 +35,7 @@ def describe(case_id: str) -> Described | None:
     if case is None:
         return None
     armed = render.render(case).armed
-    return Described(case.instruction, case.claim.section, _minimum(case), armed.name, armed.text, armed.marked)
+    return Described(case.instruction, case.claim.cited, _minimum(case), armed.name, armed.text, armed.marked)
 
 
 @cache

@@ -49,10 +49,9 @@ def _page(options: argparse.Namespace, before: Side, after: Side) -> int:
     from reports.page.build import build  # only a page needs the catalogue
 
     state = diff.address(before, after)
-    records = [record for path in options.records for record in find_records(path)] or cells.committed()
+    records = {record.path: record for side in (before, after) for record in side.columns.records}
     path = options.output or Path("build/diff.html")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write(path, build(records, cells.committed(), title=f"{before.name} to {after.name}"))
+    write(path, build(records.values(), cells.committed(), title=f"{before.name} to {after.name}"))
     print(f"{path}#{state}")
     return int(any(change.kind in NO_LONGER_WORKS for change in diff.changes(before, after, matching(options.case))))
 
@@ -88,6 +87,7 @@ def _pour(lines: Iterable[str], output: Path | None) -> None:
 def write(path: Path, text: str) -> None:
     """Write a text. Raises `UsageError` where it cannot."""
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from None

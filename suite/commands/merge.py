@@ -14,12 +14,10 @@ from suite import catalogue, waivers
 from suite.commands.diff import find_records
 from suite.errors import UsageError
 from suite.model import Observation
-from suite.record import Record, Writer
+from suite.record import COMMITTED, Record, Writer
 from suite.waivers import Waivers
 
-HELP = (
-    "write one record of several that are of one catalogue and one GPU or none; of a cell asked twice the last stands"
-)
+HELP = "write one record of several that are of one catalogue and one GPU; of a cell asked twice the last stands"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +32,8 @@ def execute(options: argparse.Namespace) -> int:
     """Write the record, judged by the waivers of this checkout; exit 1 if a cell disagrees."""
     records = [record for path in options.records for record in find_records(path)]
     header = _header(records)
-    plain = options.output.with_suffix("") if options.output.suffix == ".xz" else options.output
+    _require_free(options.output, records)
+    plain = options.output.with_name(f".{options.output.name}.part")
     writer = Writer(plain, header)
     known = waivers.load() if header["catalogue"] == catalogue.version() else Waivers(())
     agreements: Counter[str] = Counter()
@@ -49,10 +48,10 @@ def execute(options: argparse.Namespace) -> int:
         _add(writer, cells)
     cut = len(sizes) > 1 and not all(record.complete for record in records)  # other parts may have what one was cut off
     writer.close(gaps, interrupted=cut)
-    if plain != options.output:
-        _pack(plain, options.output)
+    _put(plain, options.output)
+    print(*known.unneeded, sep="\n", end="\n" * bool(known.unneeded))
     print(f"{options.output}: {sum(agreements.values())} cells, {', '.join(f'{n} {w}' for w, n in agreements.items())}")
-    return 1 if agreements["disagrees"] else 0
+    return 1 if agreements["disagrees"] or known.unneeded else 0
 
 
 def _header(records: Sequence[Record]) -> dict[str, object]:
@@ -68,9 +67,9 @@ def _header(records: Sequence[Record]) -> dict[str, object]:
 
 def _judged(cell: Observation, known: Waivers) -> Observation:
     """Return the cell as this checkout's waivers have it, if they are of its catalogue."""
-    if cell.agreement == "agrees" or not known.entries:
+    if not known.entries:
         return cell
-    return known.apply(replace(cell, agreement="disagrees", waiver=""))
+    return known.apply(replace(cell, agreement="disagrees", waiver="") if cell.agreement == "waived" else cell)
 
 
 def _add(writer: Writer, cells: Sequence[Observation]) -> None:
@@ -81,10 +80,21 @@ def _add(writer: Writer, cells: Sequence[Observation]) -> None:
         writer.add_column(cells)
 
 
-def _pack(plain: Path, packed: Path) -> None:
-    """Pack the record and remove the plain one. Raises `UsageError` where the disk is full."""
+def _require_free(output: Path, records: Sequence[Record]) -> None:
+    """Raise `UsageError` where the record would take the place of one of its parts or of a committed one."""
+    if output.exists() and any(output.samefile(record.path) for record in records):
+        raise UsageError(f"{output} is one of the parts, which stay as they are; choose another with -o")
+    if output.exists() and output.resolve().is_relative_to(COMMITTED):
+        raise UsageError(f"{output} is a committed record, which is never overwritten; choose another with -o")
+
+
+def _put(plain: Path, output: Path) -> None:
+    """Put the record in its place, packed where its name says so. Raises `UsageError` where the disk is full."""
     try:
-        packed.write_bytes(lzma.compress(plain.read_bytes(), preset=9 | lzma.PRESET_EXTREME))
-        plain.unlink()
+        if output.suffix == ".xz":
+            output.write_bytes(lzma.compress(plain.read_bytes(), preset=9 | lzma.PRESET_EXTREME))
+            plain.unlink()
+        else:
+            plain.replace(output)
     except OSError as error:
-        raise UsageError(f"cannot write {packed}: {error.strerror}; the record is in {plain}") from None
+        raise UsageError(f"cannot write {output}: {error.strerror}; the record is in {plain}") from None

@@ -44,7 +44,6 @@ def execute(options: argparse.Namespace) -> int:
     path = options.record or (options.matrix or Path("build")) / "record.jsonl"
     groups, described = _groups(options, device, tally, shown)
     writer = Writer(path, {**header(device), "catalogue": catalogue.version(), "toolchains": described})
-    gc.disable()  # a sweep makes millions of objects and no cycles: to look for them takes a third of its time
     run = Run(known, writer.add, shown, tally, executor, no_device, writer.add_column)
     cut_short = _ask(run, groups, writer)
     return _report(path, options.matrix, tally, known.unneeded, cut_short)
@@ -66,6 +65,7 @@ def _groups(
 def _ask(run: Run, groups: Iterator[Group], writer: Writer) -> str:
     """Ask the groups and close the record whatever happens; return why it was cut short, empty if it was not."""
     reason = "something unexpected"
+    gc.disable()  # a sweep makes millions of objects and no cycles: to look for them takes a third of its time
     try:
         pipeline.ask(run, groups)
         reason = ""
@@ -74,6 +74,7 @@ def _ask(run: Run, groups: Iterator[Group], writer: Writer) -> str:
     except GpuUnhealthy as error:
         reason = f"the GPU is not fit to be asked: {error}"
     finally:
+        gc.enable()
         writer.close(run.tally.not_asked, interrupted=bool(reason))
     return reason
 

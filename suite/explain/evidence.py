@@ -58,8 +58,7 @@ def _name(row: Row) -> str:
 
 def _claimed(row: Row, subject: Target | None) -> str:
     """Return what the manual says of the row: for the target at hand, and elsewhere."""
-    edition = "" if row.section.startswith("PTX ISA") else "PTX ISA 9.3, "
-    where = f"{edition}{row.section}: {short(row.targets)}"
+    where = f"{row.cited}: {short(row.targets)}"
     if subject is None:
         return where
     count = row.claimed(subject)

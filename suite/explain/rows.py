@@ -37,9 +37,9 @@ class Row:
         return tuple(sorted(frozenset().union(*(claim.targets for claim in self.claims))))
 
     @property
-    def section(self) -> str:
-        """Return the manual's section of the first case."""
-        return self.claims[0].section
+    def cited(self) -> str:
+        """Return the manual's section of the first case, after its edition."""
+        return self.claims[0].cited
 
 
 @cache

@@ -5,7 +5,7 @@ halved, those with f16 accumulation are left out; sheets of data centre chips na
 are. Where NVIDIA's documents differ, the row has what bus width and memory clock give: 320 for a T4 (its datasheet:
 300), 2039 for an H100 PCIe (its product brief: 2000), 7700 for a B200 (an eighth of a DGX B200: 8000).
 
-On an H200 no rate measured exceeds its row, and the best reach 97 % of theirs. A GeForce may exceed its own: its clock
+On an H200 no rate measured exceeds its row, and the best reach 99 % of theirs. A GeForce may exceed its own: its clock
 goes beyond the boost clock that its whitepaper reckons with.
 """
 

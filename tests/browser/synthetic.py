@@ -67,7 +67,9 @@ def describe(case: str) -> Described:
     body = "".join(f"    add.u32 %r{i}, %r{i}, {number + i};\n" for i in range(40))
     text = f".visible .entry k{number:016x}()\n{{\n{body}    {_opcode(number)} %r0, %r1;\n}}\n"
     minimum = (("sm_90a", "8.0"), ("sm_121a", "8.8"))
-    return Described(f"{_opcode(number)} %r0, %r1;", "9.7.15.5.14", minimum, f"k{number:016x}", text, (42,))
+    return Described(
+        f"{_opcode(number)} %r0, %r1;", "PTX ISA 9.3, 9.7.15.5.14", minimum, f"k{number:016x}", text, (42,)
+    )
 
 
 def _opcode(number: int) -> str:

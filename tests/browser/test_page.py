@@ -191,7 +191,7 @@ def test_a_cell_opens_its_evidence_and_the_address_is_a_link_to_it(page: Chromiu
     found = text(page, "#panel")
     for part in (
         CELL,
-        "PTX ISA 9.7.15.5.14",
+        "PTX ISA 9.3, 9.7.15.5.14",
         "Assembler: ptxas 13.1.31",
         "driver",
         "580.159.04",

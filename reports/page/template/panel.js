@@ -85,7 +85,7 @@ function claimed({ row, target, claims, detail, outcome }) {
   ranges.sort(([one], [other]) => one.localeCompare(other, "en", { numeric: true }));
   const where = ranges.map(([ptx, names]) => `${ptx ? `from PTX ${ptx}: ` : ""}${names.join(", ")}`).join("<br>");
   return part("Claim of the manual", facts([
-    ["section", `PTX ISA ${escape(claim.section)}`],
+    ["section", escape(claim.section)],
     ["here", since ? `${target} has it from PTX ${since}` : `${target} is not among the targets that have it`],
     ["asked at", `.version ${escape(detail.texts[detail.ptx[outcome]])}`],
     ["everywhere", where],
