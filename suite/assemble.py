@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 from suite.assembler_process import AssemblerError, Outcome, assemble_text, command
 from suite.attribute import Reading, attribute, refuses
@@ -25,9 +26,10 @@ from suite.toolchains import Toolchain, require_target
 # Called with the number of kernels that have just got their verdict.
 Progress = Callable[[int], None]
 
-# Kernels a module. Measured on 2 cores: ptxas takes 15 ms and then 1 to 5 ms a kernel from 64 kernels on, nvdisasm
-# 0.4 s and then 2 ms a kernel: modules of 256 spend a fifth of the time on starting nvdisasm, of 1,024 a twentieth.
+# Kernels a module. Measured on 2 cores: ptxas takes 15 ms, twice where it refuses some, and then 1 to 20 ms a kernel.
 BATCH = 1024
+
+T = TypeVar("T")
 
 SECONDS = 20.0  # for any module: a kernel takes some 20 ms
 SECONDS_A_KERNEL = 0.25
@@ -71,10 +73,10 @@ def assemble_one(kernel: Kernel, toolchain: Toolchain, target: Target, ptx: PtxV
     return assemble([kernel], toolchain, target, ptx, workers=1)[kernel.name]
 
 
-def batches(kernels: Sequence[Kernel]) -> list[Sequence[Kernel]]:
-    """Return the kernels cut into modules, none larger than pays and all of about one size."""
-    count = -(-len(kernels) // BATCH)
-    return [kernels[len(kernels) * i // count : len(kernels) * (i + 1) // count] for i in range(count)]
+def batches(items: Sequence[T]) -> list[Sequence[T]]:
+    """Return kernels, or what has one each, cut into modules, none larger than pays and all of about one size."""
+    count = -(-len(items) // BATCH)
+    return [items[len(items) * i // count : len(items) * (i + 1) // count] for i in range(count)]
 
 
 @dataclass(frozen=True)

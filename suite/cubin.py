@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import struct
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -75,6 +76,24 @@ class Cubin:
         for name in found:  # which grows
             found += sorted(self.calls.get(name, frozenset()) - set(found))
         return [name for name in found if name in self._text]
+
+    def code(self, name: str) -> bytes:
+        """Return the code of a function and of all in the cubin that it comes to call."""
+        return b"".join(self._data(self._text[reached]) for reached in self.reached([name]))
+
+    def routines(self, name: str) -> frozenset[str]:
+        """Return all routines that a function comes to call, wherever they are, in its own section too."""
+        reached = self.reached([name])
+        called = (self.calls.get(function, frozenset()) | self._within[self._text[function]] for function in reached)
+        return frozenset().union(*called) - {*reached[:1]}
+
+    @cached_property
+    def _within(self) -> Mapping[int, frozenset[str]]:
+        """The functions whose code lies in each section."""
+        found: dict[int, set[str]] = defaultdict(set)
+        for name, index in self._indices.items():
+            found[int(self._symbols[index]["section"])].add(name)
+        return {section: frozenset(names) for section, names in found.items()}
 
     @cached_property
     def calls(self) -> Mapping[str, frozenset[str]]:

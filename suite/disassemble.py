@@ -1,4 +1,7 @@
-"""Stage 4, disassemble: Cubin -> Sass. Reads kernels' machine code with nvdisasm, and a cubin's header."""
+"""Stage 4, disassemble: Cubin -> Sass. Reads kernels' machine code with nvdisasm, and a cubin's header.
+
+A whole function is read for people; where only its opcodes count, each distinct instruction word is read once.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +9,29 @@ import json
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from suite.cubin import Cubin, bare
-from suite.errors import DisassemblerError, UsageError
+from suite.errors import DisassemblerError, IllegalInstructionError, UsageError
 from suite.model import Sass
 from suite.opcodes import UNDECODED
 from suite.places import candidates
 
-SECONDS = 120.0  # nvdisasm takes 0.4 s, and 2 ms a kernel
+SECONDS = 120.0  # nvdisasm takes 0.4 s, and 2 ms a kernel; for raw words 0.2 s, and 15 us a word
+
+WORD = 16  # bytes of an instruction. Source: CUDA Binary Utilities, instruction sets of Volta and newer
 
 _INSTALL = "install the PyPI package nvidia-cuda-nvdisasm, or set CUDA_HOME"
 _RELEASE = re.compile(r"\bV(\d+)\.(\d+)\.(\d+)")
 
 # Predicates that are never true: ptxas pads with instructions under them, which do as much as a NOP.
 _NEVER = ("@!PT", "@!UPT")
+
+# What nvdisasm says of words that are no instruction of the architecture.
+_ILLEGAL = re.compile(r"Illegal instruction|Unrecognized operation")
 
 _Code = list[dict[str, Any]]  # instructions as nvdisasm -json prints them
 
@@ -39,10 +47,26 @@ def disassemble(cubin: bytes, names: Iterable[str] = ()) -> dict[str, Sass]:
     image = Cubin(cubin)
     known = image.functions()
     wanted = [known[name].index for name in image.reached(names) if name in known]
-    listed = _json(cubin, *(["-fun", ",".join(map(str, wanted))] if wanted else []))
+    listed = _listed(cubin, *(["-fun", ",".join(map(str, wanted))] if wanted else []))
     functions = {function["function-name"]: function["sass-instructions"] for function in listed}
     callees = {name: _named(code) | image.calls.get(name, frozenset()) for name, code in functions.items()}
     return {name: _sass(_reached(name, callees), functions, callees) for name in functions}
+
+
+def opcodes(words: Sequence[bytes], sm: int) -> list[str | None]:
+    """Return the opcode of each instruction word of an architecture, empty for padding, None for what it has not.
+
+    `words` are `WORD` bytes each. Raises `UsageError` where there is no nvdisasm, `DisassemblerError` where it fails.
+    """
+    if not words:
+        return []
+    try:
+        return [_opcode(one) for one in _raw(words, sm)]
+    except IllegalInstructionError:
+        if len(words) == 1:
+            return [None]
+        middle = len(words) // 2
+        return opcodes(words[:middle], sm) + opcodes(words[middle:], sm)
 
 
 def cubin_header(cubin: bytes) -> dict[str, Any]:
@@ -76,17 +100,27 @@ def _release(path: Path) -> tuple[int, ...] | None:
     return tuple(map(int, match.groups())) if match else None
 
 
-def _json(cubin: bytes, *options: str) -> list[dict[str, Any]]:
+def _raw(words: Sequence[bytes], sm: int) -> _Code:
+    """Return the instructions of bare words, in order."""
+    found = [one for function in _listed(b"".join(words), "-b", f"SM{sm}") for one in function["sass-instructions"]]
+    if len(found) != len(words):
+        raise DisassemblerError(f"{nvdisasm()} -json printed {len(found)} instructions for {len(words)}; {_INSTALL}")
+    return found
+
+
+def _listed(image: bytes, *options: str) -> list[dict[str, Any]]:
+    """Return the functions that nvdisasm prints of a file. Raises `IllegalInstructionError` for words that are none."""
     program = nvdisasm()
     with tempfile.TemporaryDirectory(prefix="ptxproof-") as folder:
         file = Path(folder, "module.cubin")
-        file.write_bytes(cubin)
+        file.write_bytes(image)
         try:
             done = subprocess.run([program, "-json", *options, file], capture_output=True, timeout=SECONDS, check=True)
             _, functions = json.loads(done.stdout)
         except subprocess.CalledProcessError as error:
             said = " ".join(error.stderr.decode(errors="replace").split())
-            raise DisassemblerError(f"{program} failed on a cubin: {said or error.returncode}") from error
+            kind = IllegalInstructionError if _ILLEGAL.search(said) else DisassemblerError
+            raise kind(f"{program} failed on a cubin: {said or error.returncode}") from error
         except subprocess.TimeoutExpired as error:
             raise DisassemblerError(f"{program} did not end within {SECONDS:g} s") from error
         except ValueError as error:
@@ -108,9 +142,16 @@ def _reached(name: str, callees: dict[str, frozenset[str]]) -> list[str]:
 
 def _sass(names: list[str], functions: dict[str, _Code], callees: dict[str, frozenset[str]]) -> Sass:
     code = [one for name in names for one in functions[name]]
-    real = [one for one in code if one["opcode"] != "NOP" and one.get("predicate") not in _NEVER]
+    told = [(opcode, _line(one)) for one in code if (opcode := _opcode(one))]
     calls = sorted({bare(callee) for name in names for callee in callees[name]})
-    return Sass(tuple((one["opcode"] or UNDECODED, _line(one)) for one in real), tuple(calls))
+    return Sass(tuple(told), tuple(calls))
+
+
+def _opcode(one: dict[str, Any]) -> str:
+    """Return an instruction's opcode, empty for padding."""
+    if one["opcode"] == "NOP" or one.get("predicate") in _NEVER:
+        return ""
+    return one["opcode"] or UNDECODED
 
 
 def _named(code: _Code) -> frozenset[str]:

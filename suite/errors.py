@@ -9,3 +9,7 @@ class UsageError(Exception):
 
 class DisassemblerError(Exception):
     """An nvdisasm that does not read a cubin, or bytes that are none; never a result."""
+
+
+class IllegalInstructionError(DisassemblerError):
+    """A cubin that nvdisasm cannot read as it holds words that are no instruction of its architecture."""

@@ -10,7 +10,7 @@ import pytest
 
 from suite import cache, catalogue, codes, observe, pipeline, targets, toolchains
 from suite.assemble import batches
-from suite.model import Kernel
+from suite.model import Source
 from suite.observe import Assembled
 from suite.pipeline import Tally
 from suite.progress import Silent
@@ -28,12 +28,12 @@ def said(found: list[Assembled]) -> list[tuple[object, ...]]:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[int]:
-    """Give an empty cache, and the number of kernels that the assembler got at each call."""
+    """Give an empty cache, and the number of cases that the assembler was asked about at each call."""
     counts: list[int] = []
 
-    def counting(kernels: Sequence[Kernel]) -> list[Sequence[Kernel]]:
-        counts.append(len(kernels))
-        return batches(kernels)
+    def counting(sources: Sequence[Source]) -> list[Sequence[Source]]:
+        counts.append(len(sources))
+        return batches(sources)
 
     monkeypatch.setenv(VARIABLE, str(tmp_path / "cells"))
     monkeypatch.setattr(observe, "batches", counting)
@@ -125,7 +125,7 @@ def test_a_column_is_read_whole(asked: list[int]) -> None:
 def test_a_code_once_read_is_not_disassembled_again(asked: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     ask()
     monkeypatch.setattr(cache, "_code_version", lambda: "no verdict is known")
-    monkeypatch.setattr(codes, "disassemble", None)
+    monkeypatch.setattr(codes, "opcodes", None)
     assert {item.realization.word for item in ask() if item.realization} >= {"native"}
 
 

@@ -67,7 +67,8 @@ def test_padding_under_a_predicate_that_is_never_true(monkeypatch: pytest.Monkey
         {"opcode": "EXIT"},
     ]
     image = cubin("sm_100a")
-    monkeypatch.setattr(stage, "_json", lambda cubin, *options: [{"function-name": "plain", "sass-instructions": code}])
+    listed = [{"function-name": "plain", "sass-instructions": code}]
+    monkeypatch.setattr(stage, "_listed", lambda cubin, *options: listed)
     assert disassemble(image)["plain"].instructions == (("UIADD3", "@UPT UIADD3 UR4,UR4,0x1,URZ"), ("EXIT", "EXIT"))
 
 
@@ -85,7 +86,7 @@ def test_routine_is_its_callers_code_however_nvdisasm_lists_it(monkeypatch: pyte
     found = []
     for listed in (parts, whole):
         functions = [{"function-name": name, "sass-instructions": code} for name, code in listed.items()]
-        monkeypatch.setattr(stage, "_json", lambda cubin, *options, functions=functions: functions)
+        monkeypatch.setattr(stage, "_listed", lambda cubin, *options, functions=functions: functions)
         found.append(disassemble(image)["plain"])
     assert found[0] == found[1]
     assert opcodes(found[0]) == ["CALL.REL.NOINC", "EXIT", "FADD", "CALL.REL.NOINC", "FMUL", "CALL.REL.NOINC", "BRA"]
@@ -193,7 +194,7 @@ def test_programs_are_looked_for_in_wheels_and_the_cache(monkeypatch: pytest.Mon
 def test_what_nvdisasm_leaves_blank_is_said_to_be_so(monkeypatch: pytest.MonkeyPatch) -> None:
     blank = [{"opcode": "LDC", "operands": "R1"}, {"opcode": ""}, {"opcode": "EXIT"}]
     listed = [{"function-name": "plain", "sass-instructions": blank}]
-    monkeypatch.setattr("suite.disassemble._json", lambda *_: listed)
+    monkeypatch.setattr("suite.disassemble._listed", lambda *_: listed)
     assert disassemble(cubin("sm_90a"))["plain"].instructions == (
         ("LDC", "LDC R1"),
         (UNDECODED, UNDECODED),

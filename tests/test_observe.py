@@ -46,7 +46,7 @@ TRUTH = (
 
 @pytest.mark.parametrize("armed, scaffold, control, word", [row[1:] for row in TRUTH], ids=[row[0] for row in TRUTH])
 def test_words(armed: Verdict, scaffold: Verdict, control: Verdict, word: str) -> None:
-    assert _word(SOURCE, {"armed": armed, "scaffold": scaffold, "control": control}) == word
+    assert _word(SOURCE, armed, scaffold if armed.accepted else control) == word
 
 
 SHARED = ((YES, YES, "assembled"), (no(5), YES, "rejected"), (no(5), no(1), "unaskable"))
@@ -54,15 +54,16 @@ SHARED = ((YES, YES, "assembled"), (no(5), YES, "rejected"), (no(5), no(1), "una
 
 @pytest.mark.parametrize("armed, control, word", SHARED)
 def test_words_without_a_scaffold_of_its_own(armed: Verdict, control: Verdict, word: str) -> None:
-    assert _word(PLAIN, {"armed": armed, "control": control}) == word
+    assert _word(PLAIN, armed, control) == word
 
 
 def test_a_refusal_tells_of_the_instructions_lines_alone() -> None:
-    verdicts = {"armed": no(3, 5, 9), "scaffold": no(3), "control": YES}
-    assert [said.line for said in _telling(SOURCE, verdicts)] == [5, 9]
+    assert [said.line for said in _telling(SOURCE, "rejected", no(3, 5, 9), YES)] == [5, 9]
 
 
-@pytest.mark.parametrize("scaffold, control, lines", [(no(3), no(1), [1]), (no(3), YES, [3]), (YES, YES, [4])])
-def test_what_cannot_be_asked_tells_of_the_part_to_blame(scaffold: Verdict, control: Verdict, lines: list[int]) -> None:
-    verdicts = {"armed": no(4), "scaffold": scaffold, "control": control}
-    assert [said.line for said in _telling(SOURCE, verdicts)] == lines
+@pytest.mark.parametrize(
+    "armed, other, lines",
+    [(no(4), no(1), [1]), (no(4), YES, [4]), (YES, no(3), [3]), (Verdict(True, (ADVICE,)), no(3), [3])],
+)
+def test_what_cannot_be_asked_tells_of_the_part_to_blame(armed: Verdict, other: Verdict, lines: list[int]) -> None:
+    assert [said.line for said in _telling(SOURCE, "unaskable", armed, other)] == lines
