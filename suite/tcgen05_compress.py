@@ -46,7 +46,7 @@ def _indices(chosen: NDArray[np.intp], words: int) -> Words:
     full = np.zeros((*flat.shape[:-1], words * 32 // INDEX_BITS), dtype=np.uint64)
     full[..., : flat.shape[-1]] = flat
     shifts = np.arange(0, 32, INDEX_BITS, dtype=np.uint64)
-    return np.bitwise_or.reduce(full.reshape(*flat.shape[:-1], words, -1) << shifts, axis=-1)
+    return np.asarray(np.bitwise_or.reduce(full.reshape(*flat.shape[:-1], words, -1) << shifts, axis=-1))
 
 
 @dataclass(frozen=True)
