@@ -1,7 +1,8 @@
-"""What PTX ISA 9.4 adds to tcgen05.mma for sm_107f: kind::ti16, a collector buffer for B, and B from a lookup table.
+"""What PTX ISA 9.4 adds to tcgen05.mma for sm_107f: kind::ti16, a collector buffer for B, B from a table, more scales.
 
 PTX ISA 9.4, 9.7.18.10.10. kind::ti16 multiplies s1z4m11, a sign and 11 bits of magnitude in 16 bits; the inputs are not
-negative, so that only the magnitude's place matters.
+negative, so that only the magnitude's place matters. A scale type is a field of the instruction descriptor, which no
+assembler sees: the new ones stand in the forms that no other target has.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 from suite import Claim, product, rows
 from suite import tcgen05_claims as claims
 from suite.probe import Params, Probe
-from suite.tcgen05_kernel import fields, probe
+from suite.tcgen05_kernel import even_inputs, fields, probe
 
 GROUPS, IN = (1, 2), ("smem", "tmem")
 OPS = ("fill", "use", "lastuse", "discard")
@@ -25,6 +26,10 @@ PLAIN, EIGHT, FOUR = (
     (("mxf4", "block32"), ("mxf4nvf4", "block16")),
 )
 LUT = "the layout of the lookup table stands in a figure only"
+# Source: 9.7.18.10.7.1, Table 69 and its Target ISA Note.
+NEW_SCALES = (("mxf4nvf4", "block16", "ue5m3"), ("mxf4nvf4", "block32", "ue5m3"), ("mxf4nvf4", "block32", "ue4m3"))
+# With .ashift A is not filled, nor used and kept. What fills B for a use is not shifted, and then must name A's buffer.
+SHIFTED = ("b::fill", "b::discard", "a::lastuse+b::use", "a::lastuse+b::lastuse", "a::discard+b::discard")
 VERSION = "sm_107a wants sparsity version 1 of 4-bit kinds, whose metadata the manual does not describe"
 
 
@@ -83,7 +88,36 @@ PROBES = (
         new(f"{form}_collector", variant, _product(kind=PLAIN, a_in=("smem",), collector=(*BOTH, "a::fill+b::use")))
         for form, variant in (("mma", "mma"), ("sp", "mma.sp"))
     ),
+    *(
+        new(
+            f"{form}_ashift",
+            variant,
+            _product(kind=PLAIN, a_in=("tmem",), ashift=("yes",), collector=SHIFTED)
+            + _product(
+                kind=TI16, a_in=("tmem",), ashift=("yes",), collector=("none", *SHIFTED, "b::use", "b::lastuse")
+            ),
+            inputs=partial(even_inputs, variant),
+            observed="sass",  # the manual does not say which row takes which: here all are the same
+        )
+        for form, variant in (("mma", "mma"), ("sp", "mma.sp"))
+    ),
     new("mma_scaled_collector", "mma", _scaled((*EIGHT, *FOUR))),
+    probe(
+        "mma_scale_types",
+        "mma",
+        rows(
+            "cta_group kind vec scale a_in collector",
+            *(
+                (group, *spelled, where, op)
+                for group in GROUPS
+                for spelled in NEW_SCALES
+                for where in IN
+                for op in ("a::fill+b::fill",)
+            ),
+        ),
+        lambda params: claims.newest_scale("mma"),
+        numeric=None,  # nobody has shown how a unit rounds with them
+    ),
     new("sp_scaled_collector", "mma.sp", _scaled(EIGHT)),
     probe(
         "sp_packed_collector",

@@ -10,7 +10,7 @@ from suite.operands import Codes, Operand
 from suite.tcgen05 import CHUNK, CONTAINER_SHIFT, Bytes, Tile, shared_rows
 from suite.tcgen05_forms import LANES, PACKED, Form, Place, metadata, multiplicand, result, scale_a, scale_b
 
-# What lies where no element does: legal metadata, and scales of 64 or of about 0.01, none of which may matter.
+# What lies where no element does: legal metadata, and scales of 64, 3.25 or about 0.01, none of which may matter.
 FILLER = {"e": 0x44444444, "sfa": 0x85858585, "sfb": 0x85858585}
 
 

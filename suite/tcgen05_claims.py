@@ -78,3 +78,9 @@ def _renumbered(variant: str) -> str:
 def newest(variant: str) -> Claim:
     """Claim what PTX ISA 9.4 adds for sm_107f: kind::ti16, `.collector::b` and `.decompress::lut::b`."""
     return family("sm_107f", ptx="9.4", section=f"PTX ISA 9.4, {_renumbered(variant)}")
+
+
+@cache
+def newest_scale(variant: str) -> Claim:
+    """Claim a scale type that is defined on sm_107f alone, in a form that only sm_107f has."""
+    return newest(variant) | family("sm_107f", ptx="9.4", section="PTX ISA 9.4, 9.7.18.10.7.1")

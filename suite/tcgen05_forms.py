@@ -33,7 +33,7 @@ KINDS: dict[str, tuple[int, dict[str, int]]] = {
 SCALED = ("mxf8f6f4", "mxf4", "mxf4nvf4")
 PACKED = ("mxf4", "mxf4nvf4")  # two elements a byte, in shared and tensor memory. Source: 9.7.17.10.4.5 and .6
 RESULT_CODES = {"f16": 0, "f32": 1, "s32": 2}
-SCALE_CODES = {"ue4m3": 0, "ue8m0": 1}
+SCALE_CODES = {"ue4m3": 0, "ue8m0": 1, "ue5m3": 2}  # ue5m3: PTX ISA 9.4, Table 53
 HALVED_METADATA = ("f16", "tf32", "ti16")  # one column of metadata, chosen by the selector; other kinds take two
 
 # Blocks of a row that have a scale each, by kind and spelling. Source: 9.7.17.10.7.1, Table 59; 9.7.17.10.9.1.

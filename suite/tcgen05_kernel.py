@@ -10,11 +10,13 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
+import numpy as np
+
 from suite.claims import Claim
 from suite.numerics import cases
 from suite.numerics.operation import Numeric
 from suite.operands import Operand
-from suite.probe import Launch, Params, Probe
+from suite.probe import Arrays, Launch, Params, Probe
 from suite.tcgen05_forms import SCALED, Form
 from suite.tcgen05_oracle import TRIALS, inputs, operands, oracle
 
@@ -161,6 +163,15 @@ def _numeric(variant: str, params: Params) -> Numeric | None:
     more = [params.get(name, "none") for name in ("lanes", "mask", "scale_d", "ashift")]
     plain = not (form.sparse or form.ws or form.kind == "ti16") and set(more) <= {"none", "no"}
     return cases.tcgen05_form(form) if plain else None
+
+
+def even_inputs(variant: str, params: Params, rng: np.random.Generator) -> Arrays:
+    """Return inputs in which all rows of A and of its metadata are the same, so that shifting rows changes nothing."""
+    form = form_of(variant, params)
+    arrays = dict(inputs(form, operands(form), rng))
+    for name in ("a", "e")[: 1 + form.sparse]:
+        arrays[name] = np.broadcast_to(arrays[name][:, :1], arrays[name].shape).copy()
+    return arrays
 
 
 def probe(form: str, variant: str, rows: tuple[Params, ...], claim: Callable[[Params], Claim], **rest: Any) -> Probe:

@@ -15,7 +15,8 @@ from suite.tcgen05_cells import matrix_a, matrix_b, output, stored, tensors
 from suite.tcgen05_forms import LANES, Form, column_mask
 
 TRIALS = 6  # of these the second does not take D in, and its mask is empty
-SCALES = {"ue8m0": 2.0 ** np.arange(-2, 3), "ue4m3": np.array([0.5, 1, 1.5, 2, 3, 4])}
+SHORT = np.array([0.5, 1, 1.5, 2, 3, 4])
+SCALES = {"ue8m0": 2.0 ** np.arange(-2, 3), "ue4m3": SHORT, "ue5m3": SHORT}
 # Codes of the elements that are kept: two of four, pairs two of four pairs, or one of two. Source: 9.7.17.10.8.1 to .3.
 KEPT = {"tf32": (0b1110, 0b0100)}
 KEPT_TWO = (0b0100, 0b1000, 0b1100, 0b1001, 0b1101, 0b0110, 0b1110)

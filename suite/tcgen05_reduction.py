@@ -84,13 +84,18 @@ class Reduction(Transfer):
     def oracle(self, params: Params, arrays: Arrays) -> Arrays:
         """Return the registers, and the least or greatest of each thread's: its absolute value, or a canonical NaN."""
         out = super().oracle(params, arrays)["out"]
-        values = decode(FORMATS[params["type"]], out).astype(np.float64)
-        keys = np.abs(values) if params["abs"] == "yes" else values
-        best = np.argmin(keys, axis=-1) if params["op"] == "min" else np.argmax(keys, axis=-1)
-        red = np.take_along_axis(out, best[..., np.newaxis], axis=-1)[..., 0]
-        if params["abs"] == "yes":
-            red = red & np.uint64(0x7FFFFFFF)
-        return {"out": out, "red": np.where(np.isnan(values).any(-1), np.uint64(CANONICAL_NAN["f32"]), red)}
+        return {"out": out, "red": reduced(params, out)}
+
+
+def reduced(params: Params, words: Words) -> Words:
+    """Return the least or greatest along the last axis: its absolute value where wanted, a canonical NaN of any NaN."""
+    values = decode(FORMATS[params["type"]], words).astype(np.float64)
+    keys = np.abs(values) if params["abs"] == "yes" else values
+    best = np.argmin(keys, axis=-1) if params["op"] == "min" else np.argmax(keys, axis=-1)
+    red = np.take_along_axis(words, best[..., np.newaxis], axis=-1)[..., 0]
+    if params["abs"] == "yes":
+        red = red & np.uint64(0x7FFFFFFF)
+    return np.where(np.isnan(values).any(-1), np.uint64(CANONICAL_NAN["f32"]), red)
 
 
 _PARTS = (("abs_part", "abs", "abs"), ("nan_part", "nan", "NaN"))

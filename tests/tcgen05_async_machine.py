@@ -114,6 +114,9 @@ class AsyncMachine(Machine):
         super()._op_tcgen05_dealloc(parts, [args[0], str(count)], active)
 
     def _op_tcgen05_ld(self, parts: list[str], args: list[str], active: np.ndarray) -> None:
+        if "spcompress" in parts:
+            self._compressing(parts, args, active)
+            return
         if parts[2] != "red":
             super()._op_tcgen05_ld(parts, args, active)
             return
@@ -123,6 +126,22 @@ class AsyncMachine(Machine):
             half = words.reshape(-1, 2, 16, words.shape[1])
             words = np.concatenate([half, half[:, ::-1]], axis=-1).reshape(self.threads, -1)
         self.put(args[1], np.array([reduced(line, parts[7:]) for line in words], dtype=np.uint64), active)
+
+    def _compressing(self, parts: list[str], args: list[str], active: np.ndarray) -> None:
+        """Load, keep two of each four words of a thread, and reduce all of them where `.red` stands."""
+        how = [part for part in parts if part not in ("red", "spcompress")]
+        loaded = [f"loaded{i}" for i in range(int(how[5][1:]))]
+        super()._op_tcgen05_ld([*how[:6], "b32"], ["{" + ", ".join(loaded) + "}", args[-1]], active)
+        words = np.stack([self.registers[name] for name in loaded], axis=1)
+        indices, kept = (arg.strip("{}").split(", ") for arg in args[:2])
+        if (len(indices), len(kept)) != (-(-len(loaded) // 32), len(loaded) // 2):
+            raise MachineError("vectors of another size")
+        lines = np.array([compressed(line, how[6:]) for line in words], dtype=np.uint64)
+        for i, name in enumerate(indices + kept):
+            self.put(name, lines[:, i], active)
+        if "red" in parts:
+            only = [part for part in how[6:] if part in ("min", "max", "abs", "NaN")]
+            self.put(args[2], np.array([reduced(line, [*only, "f32"]) for line in words], dtype=np.uint64), active)
 
     def _group(self, parts: list[str], thread: int) -> list[int]:
         """Return the CTAs that an instruction of `.cta_group` touches."""
@@ -202,6 +221,22 @@ def reduced(words: np.ndarray, how: list[str]) -> int:
         values = [abs(value) for value in values]
     chosen = (min if how[0] == "min" else max)(values)
     return int(plain[values.index(chosen)]) & (0x7FFFFFFF if "abs" in how else 0xFFFFFFFF)
+
+
+def compressed(words: np.ndarray, how: list[str]) -> list[int]:
+    """Return the words of indices, then what is kept: of each four a NaN, then the greatest or least, in order."""
+    values, sign = words.astype("<u4").view("<f4").tolist(), 1 if "min" in how else -1
+    number, kept = 0, list[int]()
+    for first in range(0, len(values), 4):
+        four = [abs(value) if "abs" in how else value for value in values[first : first + 4]]
+        plain = sorted((sign * value, i) for i, value in enumerate(four) if not math.isnan(value))
+        if len({value for value, _ in plain}) < len(plain) or len(plain) < 2:
+            raise MachineError("a group in which the manual leaves the choice open")
+        chosen = [i for i, value in enumerate(four) if math.isnan(value)] + [i for _, i in plain]
+        for i in sorted(chosen[:2]):
+            number |= i << 2 * len(kept)
+            kept.append(int(words[first + i]))
+    return [number >> 32 * i & 0xFFFFFFFF for i in range(-(-len(values) // 32))] + kept
 
 
 def play(case: Case, trial: int, text: str | None = None, **choices: Any) -> list[str]:

@@ -25,7 +25,8 @@ CODES = {
 BLOCK = {"block16": 16, "block32": 32}
 LEGAL = {0b0100, 0b1000, 0b1100, 0b1001, 0b1101, 0b0110, 0b1110}
 # Bits of the instruction descriptor that must be 0: Tables 45 to 47, and no kernel here transposes (bits 15 and 16).
-RESERVED = {"mxf8f6f4": 0x8700_804B | 1 << 16, "mxf4": 0x8701_904B, "mxf4nvf4": 0x8701_904B}
+# Bit 24 is of mxf4nvf4's scale type from PTX ISA 9.4, Table 53, on.
+RESERVED = {"mxf8f6f4": 0x8700_804B | 1 << 16, "mxf4": 0x8701_904B, "mxf4nvf4": 0x8601_904B}
 PLAIN_RESERVED = 1 << 6 | 1 << 15 | 1 << 16 | 1 << 23 | 1 << 29
 
 
@@ -191,7 +192,7 @@ class FormMachine(Machine):
         first, blocks = unit.bits >> (29 if which == "a" else 4) & 3, scale_blocks(unit)
         if first % blocks and blocks > 1:
             raise MachineError("a scale id that the vector size does not have")
-        fmt = FORMATS["ue8m0" if unit.bits >> 23 & 1 else "ue4m3"]
+        fmt = FORMATS[("ue4m3", "ue8m0", "ue5m3")[unit.bits >> 23 & 3]]
         words = self.tensor[cta][:, address : address + 8].astype("<u4")
         raw = np.ascontiguousarray(words).view(np.uint8).reshape(4, 32, 8, 4)[..., first : first + blocks]
         split = which == "b" and unit.m // self.group == 64

@@ -45,6 +45,7 @@ PLAIN = Form(1, "f16", ("f32", "f16", "f16"), 128, 64)
         (Form(2, "mxf8f6f4", ("f32", "e4m3", "e4m3"), 256, 256, scale="ue8m0"), 0x10C00000),
         (Form(1, "mxf4", ("f32", "e2m1", "e2m1"), 128, 128, scale="ue8m0", ids=(2, 2)), 0x48A004A0),
         (Form(1, "mxf4nvf4", ("f32", "e2m1", "e2m1"), 128, 128, scale="ue4m3", sparse=True), 0x08200484),
+        (Form(1, "mxf4nvf4", ("f32", "e2m1", "e2m1"), 128, 128, scale="ue5m3"), 0x09200480),
     ],
 )
 def test_instruction_descriptors_by_hand(form: Form, bits: int) -> None:
@@ -198,6 +199,9 @@ def test_the_kernel_computes_what_the_oracle_expects(name: str) -> None:
 
 SCALED = "tcgen05_scaled.mma:cta_group=1,kind=mxf4nvf4,vec=block16,scale=ue4m3,a_in=tmem,swizzled=no"
 PAIR = "tcgen05_scaled.sizes:cta_group=2,m=128,n=64,kind=mxf8f6f4,vec=block32,a_in=smem"
+NEW_SCALE = (
+    "tcgen05_next.mma_scale_types:cta_group=1,kind=mxf4nvf4,vec=block32,scale={},a_in=tmem,collector=a::fill+b::fill"
+)
 SPARSE = "tcgen05_sparse.sp:cta_group=1,kind=f16,m=64,a_in=smem,selector=1,swizzled=no"
 WS = "tcgen05_ws.ws:cta_group=1,kind=tf32,m=128,n=64,a_in=smem,mask=some"
 REUSE = "tcgen05_mma.collector_lanes:cta_group=1,kind=f16,a_in=smem,collector=a::use,lanes=some"
@@ -209,6 +213,8 @@ SHIFTED = "tcgen05_ws.ws_shift:cta_group=1,kind=f16,m=32,a_in=smem,shift=8,mask=
     [
         pytest.param(SCALED, "[%sfa], [%sfb]", "[%sfb], [%sfa]", id="scales swapped"),
         pytest.param(SCALED, "0x08100480", "0x08900480", id="scales as ue8m0"),
+        pytest.param(NEW_SCALE.format("ue5m3"), "0x09100480", "0x08100480", id="ue5m3 scales as ue4m3"),
+        pytest.param(NEW_SCALE.format("ue4m3"), "0x08100480", "0x09100480", id="ue4m3 scales as ue5m3"),
         pytest.param(PAIR, "add.u32 %sfa, %tensor, 32", "add.u32 %sfa, %tensor, 33", id="scale A a column off"),
         pytest.param(SPARSE, "0x04100015", "0x04100014", id="the other selector"),
         pytest.param(WS, "%accumulate, %mask", "%accumulate", id="no mask"),
@@ -280,7 +286,8 @@ def test_claims_follow_the_manual() -> None:
     assert set(_claimed(r"sparse\.scaled:.*kind=mxf4,vec=default")) == {"sm_100a", "sm_103a", "sm_107a", "sm_110a"}
     assert "sm_110a" not in _claimed(r"tcgen05_mma\.scale_d:")
     assert _claimed(r"ws:.*kind=i8") == {"sm_100a": (8, 6), "sm_110a": (9, 0)}
-    assert _claimed(r"next\.mma_ti16") == {"sm_107a": (9, 4), "sm_107f": (9, 4)}
+    for form in ("mma_ti16", "sp_ashift", "mma_scale_types"):
+        assert _claimed(rf"next\.{form}") == {"sm_107a": (9, 4), "sm_107f": (9, 4)}
 
 
 def test_every_spelling_of_the_manual_is_there() -> None:
@@ -292,3 +299,6 @@ def test_every_spelling_of_the_manual_is_there() -> None:
                 named = {f"tcgen05.mma.ws{sp}.cta_group::1.kind::{kind}.collector::b{i}::{op}" for i in range(4)}
                 assert named <= opcodes
     assert not {opcode for opcode in opcodes if re.search(r"ashift\.collector::a::(use|fill)", opcode)}
+    for kind in ("f16", "tf32", "f8f6f4", "ti16"):
+        for sp in ("", ".sp"):
+            assert f"tcgen05.mma{sp}.cta_group::2.kind::{kind}.ashift.collector::b::fill" in opcodes
