@@ -59,7 +59,8 @@ def _rubin(params: Params) -> Claim:
 
 
 def _told_width(params: Params) -> Claim:
-    return family("sm_100f", ptx="9.4", section=tma_claims.NEW_LOAD)
+    """Claim masks of 32 bits, which are new, or the name that PTX ISA 9.4 gives to those of 16."""
+    return _rubin(params) if params["width"] == "32b" else family("sm_100f", ptx="9.4", section=tma_claims.NEW_LOAD)
 
 
 def _new(probe: Probe, **rest: Any) -> Probe:
@@ -83,8 +84,7 @@ PROBES = (
         "gather_multicast",
         product(space=("cluster",), cluster=(2,), group=(0, 1, 2), mask=("0x3",), hint=("none", "evict_first")),
     ),
-    replace(_gather("gather_width", product(**MULTICAST, group=GROUPS, width=("16b",))), claim=_told_width),
-    _new(_gather("width", product(**MULTICAST, group=GROUPS, width=("32b",)))),
+    replace(_gather("width", product(**MULTICAST, group=GROUPS, width=("16b", "32b"))), claim=_told_width),
     _new(_gather("report", product(space=SPACES, report=REPORTS)), observed="sass"),
     _new(_gather("report_group", product(space=SPACES, cluster=(2,), group=(1, 2), report=REPORTS)), observed="sass"),
     _new(_gather("report_multicast", product(**MULTICAST, width=("32b",), report=REPORTS)), observed="sass"),

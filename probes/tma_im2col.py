@@ -100,12 +100,6 @@ def _along_claim(params: Params) -> Claim:
     return tma_claims.datacenter() if params["mode"] == "w::128" else tma_claims.gathered(params)
 
 
-def _along_told_width(params: Params) -> Claim:
-    """Claim the name that PTX ISA 9.4 gives to a mask of 16 bits, of a load along W."""
-    also = ("sm_110f",) if params["mode"] == "w::128" else ()
-    return family("sm_100f", *also, ptx="9.4", section=tma_claims.NEW_LOAD)
-
-
 def _along(form: str, table: tuple[Params, ...]) -> Probe:
     return tma_kernels.load(form, ".im2col::{mode}", _wide, table, _along_claim)
 
@@ -120,6 +114,14 @@ def _store(form: str, table: tuple[Params, ...]) -> Probe:
 
 def _rubin(params: Params) -> Claim:
     return tma_claims.rubin(tma_claims.NEW_LOAD)
+
+
+def _along_told_width(params: Params) -> Claim:
+    """Claim masks of 32 bits, which are new, or the name that PTX ISA 9.4 gives to those of 16."""
+    also = ("sm_110f",) if params["mode"] == "w::128" else ()
+    return (
+        _rubin(params) if params["width"] == "32b" else family("sm_100f", *also, ptx="9.4", section=tma_claims.NEW_LOAD)
+    )
 
 
 def _new(probe: Probe, **rest: Any) -> Probe:
@@ -192,11 +194,8 @@ PROBES = (
     _by_address(_load("load_override", product(dim=(3, 4, 5), space=SPACES, **BY_ADDRESS))),
     _by_address(_load("multicast_override", product(dim=(4,), **MULTICAST, width=WIDTHS, override=("address",)))),
     replace(
-        _along("wide_width", product(mode=MODES, dim=(3, 4, 5), **CLUSTER, **MULTICAST, halo=(0,), width=("16b",))),
+        _along("along_w_width", product(mode=MODES, dim=(3, 4, 5), **CLUSTER, **MULTICAST, halo=(0,), width=WIDTHS)),
         claim=_along_told_width,
-    ),
-    _new(
-        _along("along_w_width", product(mode=MODES, dim=(3, 4, 5), **CLUSTER, **MULTICAST, halo=(0,), width=("32b",)))
     ),
     _new(_along("along_w_report", product(mode=MODES, dim=(4,), space=SPACES, halo=(0,), report=REPORTS)), **SASS),
     _by_address(_along("along_w_override", product(mode=MODES, dim=(3, 4, 5), space=SPACES, halo=(0,), **BY_ADDRESS))),
