@@ -22,7 +22,7 @@ WEIGHTS = tuple(f"b{buffer}::{op}" for buffer in range(4) for op in OPS)
 PLAIN, EIGHT, FOUR = (
     ("f16", "tf32", "f8f6f4"),
     (("mxf8f6f4", "block32"),),
-    (("mxf4", "block32"), ("mxf4nvf4", "block16")),
+    (("mxf4", "block32"), ("mxf4nvf4", "block16"), ("mxf4nvf4", "block32")),
 )
 LUT = "the layout of the lookup table stands in a figure only"
 VERSION = "sm_107a wants sparsity version 1 of 4-bit kinds, whose metadata the manual does not describe"
