@@ -23,7 +23,7 @@ WEIGHTS = tuple(f"b{buffer}::{op}" for buffer in range(4) for op in OPS)
 PLAIN, EIGHT, FOUR = (
     ("f16", "tf32", "f8f6f4"),
     (("mxf8f6f4", "block32"),),
-    (("mxf4", "block32"), ("mxf4nvf4", "block16")),
+    (("mxf4", "block32"), ("mxf4nvf4", "block16"), ("mxf4nvf4", "block32")),
 )
 LUT = "the layout of the lookup table stands in a figure only"
 # Source: 9.7.18.10.7.1, Table 69 and its Target ISA Note.

@@ -1,10 +1,11 @@
-"""cp.async.bulk.tensor in the im2col modes. PTX ISA 9.3, 9.7.9.26.5.2, 5.5.4 and 5.5.5; 9.4, 9.7.10.28.5.3."""
+"""cp.async.bulk.tensor in the im2col modes. PTX ISA 9.3, 9.7.9.26.5.2, 5.5.4 and 5.5.5; 9.4, 9.7.10.28.5."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
-from suite import Claim, Probe, product, rows, tma_claims, tma_kernels
+from suite import Claim, Probe, family, product, rows, tma_claims, tma_kernels
 from suite.probe import Params
 from suite.tma_access import BITS, Access
 from suite.tma_oracle import Extent, padded_strides
@@ -111,7 +112,33 @@ def _store(form: str, table: tuple[Params, ...]) -> Probe:
     return tma_kernels.store(form, ".im2col_no_offs", _unmoved, table, lambda params: tma_claims.hopper({}))
 
 
+def _rubin(params: Params) -> Claim:
+    return tma_claims.rubin(tma_claims.NEW_LOAD)
+
+
+def _along_told_width(params: Params) -> Claim:
+    """Claim masks of 32 bits, which are new, or the name that PTX ISA 9.4 gives to those of 16."""
+    also = ("sm_110f",) if params["mode"] == "w::128" else ()
+    return (
+        _rubin(params) if params["width"] == "32b" else family("sm_100f", *also, ptx="9.4", section=tma_claims.NEW_LOAD)
+    )
+
+
+def _new(probe: Probe, **rest: Any) -> Probe:
+    """Return the probe with what PTX ISA 9.4 brought for sm_107f; `rest` is as of `Probe`."""
+    return replace(probe, claim=_rubin, **rest)
+
+
+def _by_address(probe: Probe) -> Probe:
+    return _new(probe, unlaunched=tma_kernels.UNLAUNCHED)
+
+
 SPACES = ("cluster", "cta")
+WIDTHS, REPORTS = ("16b", "32b"), tuple(tma_kernels.REPORTS)
+CLUSTER: dict[str, Any] = {"space": ("cluster",)}
+SASS: dict[str, Any] = {"observed": "sass"}
+MULTICAST: dict[str, Any] = {"cluster": (2,), "mask": ("0x3",)}
+BY_ADDRESS: dict[str, Any] = {"override": ("address",), "hint": ("none", "evict_last")}
 MODES = ("w", "w::128")
 HINTS = ("none", "evict_last")
 SPANS = (("32B", 16), ("64B", 32), ("128B", 64))  # swizzle, and the f16 channels that its span holds
@@ -123,7 +150,12 @@ PROBES = (
         ".im2col_no_offs::w",
         _wide_unmoved,
         product(dim=(3, 4, 5), hint=HINTS),
-        lambda params: tma_claims.rubin(tma_claims.NEW_LOAD),
+        _rubin,
+    ),
+    _by_address(
+        tma_kernels.store(
+            "store_along_w_override", ".im2col_no_offs::w", _wide_unmoved, product(dim=(3, 4, 5), **BY_ADDRESS), _rubin
+        )
     ),
     _load("load", rows("dim way space", *((*key, space) for key in WAYS for space in SPACES))),
     _load("load_channels", product(dim=(3, 4, 5), way=("padded",), at=("deep",))),
@@ -154,6 +186,20 @@ PROBES = (
         _along("wide_halo", product(mode=MODES, dim=(3, 4, 5), space=SPACES, halo=(2,))),
         unlaunched="which pixels a halo holds is drawn in the manual's figures, not said",
     ),
+    replace(_load("multicast_width", product(dim=(3, 4, 5), **MULTICAST, width=WIDTHS)), claim=tma_claims.told_width),
+    replace(
+        _load("group_width", product(dim=(4,), **MULTICAST, group=(1, 2), width=WIDTHS)), claim=tma_claims.told_width
+    ),
+    _new(_load("load_report", product(dim=(3, 4, 5), space=SPACES, report=REPORTS)), **SASS),
+    _by_address(_load("load_override", product(dim=(3, 4, 5), space=SPACES, **BY_ADDRESS))),
+    _by_address(_load("multicast_override", product(dim=(4,), **MULTICAST, width=WIDTHS, override=("address",)))),
+    replace(
+        _along("along_w_width", product(mode=MODES, dim=(3, 4, 5), **CLUSTER, **MULTICAST, halo=(0,), width=WIDTHS)),
+        claim=_along_told_width,
+    ),
+    _new(_along("along_w_report", product(mode=MODES, dim=(4,), space=SPACES, halo=(0,), report=REPORTS)), **SASS),
+    _by_address(_along("along_w_override", product(mode=MODES, dim=(3, 4, 5), space=SPACES, halo=(0,), **BY_ADDRESS))),
+    _by_address(_store("store_override", product(dim=(3, 4, 5), way=("plain",), pixels=(24,), **BY_ADDRESS))),
     _store("store", product(dim=(3, 4, 5), way=INSIDE, pixels=(24,), hint=HINTS)),
     _store("store_swizzle", rows("dim way pixels swizzle channels", *((3, "plain", 24, *entry) for entry in SPANS))),
     _store("store_read", product(dim=(4,), way=("plain",), pixels=(24,), wait=("read",))),

@@ -141,6 +141,8 @@ EVERYWHERE = (
 )
 CHANGED = ("address", "attributes")
 CHANGES = product(mode=("tile",), dim=tuple(GEOMETRY), override=CHANGED)
+BY_ADDRESS = tuple({**row, "override": "address"} for row in EVERYWHERE if row["mode"] not in ("none", "tile"))
+HINTED = product(mode=("tile",), dim=(2,), override=CHANGED)
 NORMAL = {"to": "evict_normal"}
 PROBES = (
     _prefetch("tile", product(mode=("none", "tile"), dim=tuple(GEOMETRY), hint=HINTS)),
@@ -149,6 +151,14 @@ PROBES = (
     _prefetch("wide", product(mode=tuple(WAYS), dim=tuple(IMAGES), hint=HINTS)),
     _prefetch("kept", tuple({**row, "keep": "evict_last"} for row in EVERYWHERE), claim=_new, native=_new_native),
     _prefetch("override", CHANGES, claim=_new, native=_new_native, unlaunched=tma_kernels.UNLAUNCHED),
+    _prefetch("override_mode", BY_ADDRESS, claim=_new, native=_new_native, unlaunched=tma_kernels.UNLAUNCHED),
+    _prefetch(
+        "override_hint",
+        tuple({**row, **how} for row in HINTED for how in ({"hint": "evict_last"}, {"keep": "evict_last"})),
+        claim=_new,
+        native=_new_native,
+        unlaunched=tma_kernels.UNLAUNCHED,
+    ),
     _priority(
         "applypriority",
         tuple({**row, "space": space, **NORMAL} for space in ("generic", "global") for row in EVERYWHERE),
@@ -156,6 +166,11 @@ PROBES = (
     _priority(
         "applypriority_override",
         tuple({**row, "space": "global", **NORMAL} for row in CHANGES),
+        unlaunched=tma_kernels.UNLAUNCHED,
+    ),
+    _priority(
+        "applypriority_override_mode",
+        tuple({**row, "space": "global", **NORMAL} for row in BY_ADDRESS),
         unlaunched=tma_kernels.UNLAUNCHED,
     ),
 )

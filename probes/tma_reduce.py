@@ -30,6 +30,7 @@ TYPES = {
 }
 SPANS = {"32B": 32, "64B": 64, "128B": 128}
 WIDE, CHANGED = "im2col_no_offs::w", ("address", "attributes")
+MODES = ("im2col_no_offs", WIDE)
 
 # Batches of images: C, W, H, D and N; the first pixel, in the bounding box; and its corners, which stay in the image.
 IMAGES: dict[int, tuple[Extent, Extent, Extent, Extent]] = {
@@ -208,5 +209,16 @@ PROBES = (
         + rows("op type dim mode override", *((*pair, 2, "tile", "address") for pair in FIRSTS[1:])),
         unlaunched=tma_kernels.UNLAUNCHED,
     ),
+    _reduce(
+        "override_hint",
+        rows("op type dim mode override hint", *((*FIRSTS[0], 2, "tile", how, "evict_last") for how in CHANGED)),
+        unlaunched=tma_kernels.UNLAUNCHED,
+    ),
+    _reduce(
+        "im2col_override",
+        rows("op type dim mode override", *((*FIRSTS[0], dim, mode, "address") for dim in IMAGES for mode in MODES)),
+        unlaunched=tma_kernels.UNLAUNCHED,
+    ),
+    _reduce("im2col_w_hint", rows("op type dim mode hint", *((*p, 4, WIDE, "evict_last") for p in FIRSTS))),
     _reduce("read", rows("op type mode wait", ("add", "u32", "tile", "read"))),
 )

@@ -68,6 +68,11 @@ def _new_load(form: str, table: tuple[Params, ...], **rest: Any) -> Probe:
     return replace(tma_kernels.load(form, ".tile", _access, table, _rubin), **rest)
 
 
+def _override(probe: Probe) -> Probe:
+    """Return the probe with overrides, which PTX ISA 9.4 brought, and which are not launched."""
+    return replace(probe, claim=_rubin, unlaunched=tma_kernels.UNLAUNCHED)
+
+
 def _rubin(params: Params) -> Claim:
     return tma_claims.rubin(tma_claims.NEW_LOAD)
 
@@ -79,6 +84,8 @@ def _stored(params: Params) -> Claim:
 HINTS = ("evict_first", "evict_last", "evict_normal", "evict_unchanged")
 FMTS = tuple(fmt for fmt in BITS if fmt not in ("b32", "b64"))  # which are u32 and u64 of a tensor map
 SPACES, WIDTHS, CHANGED = ("cluster", "cta"), ("16b", "32b"), ("address", "attributes")
+# What a multicast with overrides may be told: attributes want masks of 32 bits. Source: PTX ISA 9.4, 9.7.10.28.5.2.2.
+OVERRIDDEN_WIDTHS = (("16b", "address"), ("32b", "address"), ("32b", "attributes"))
 TOLD_NANS = ("f16", "f32")
 STRIDED = rows("dim steps at", *((*key, at) for key in STEPS for at in ("inside", "high")))
 ATOMS = ("128B_atom_32B", "128B_atom_64B")
@@ -120,15 +127,23 @@ PROBES = (
         observed="sass",
     ),
     _new_load(
-        "load_override",
-        product(dim=tuple(GEOMETRY), space=SPACES, override=CHANGED),
-        unlaunched=tma_kernels.UNLAUNCHED,
+        "group_report",
+        product(dim=(2,), space=SPACES, cluster=(2,), group=(1, 2), report=tuple(tma_kernels.REPORTS)),
+        observed="sass",
     ),
-    replace(
-        _store("store_override", product(dim=tuple(GEOMETRY), override=CHANGED)),
-        claim=_rubin,
-        unlaunched=tma_kernels.UNLAUNCHED,
+    _override(_load("load_override", product(dim=tuple(GEOMETRY), space=SPACES, override=CHANGED))),
+    _override(_load("load_override_hint", product(dim=(2,), space=SPACES, override=CHANGED, hint=("evict_last",)))),
+    _override(
+        _load("group_override", product(dim=(2,), space=SPACES, cluster=(2,), group=(1, 2), override=CHANGED)),
     ),
+    _override(
+        _load(
+            "multicast_override",
+            rows("dim cluster mask width override", *((2, 2, "0x3", *told) for told in OVERRIDDEN_WIDTHS)),
+        )
+    ),
+    _override(_store("store_override", product(dim=tuple(GEOMETRY), override=CHANGED))),
+    _override(_store("store_override_hint", product(dim=(2,), override=CHANGED, hint=("evict_last",)))),
     _store("store_types", product(dim=(2,), fmt=FMTS, at=("inside",))),
     _store("store_unspelled", product(dim=tuple(GEOMETRY)), mode=""),
     _store("store_strided", STRIDED),

@@ -95,7 +95,7 @@ def test_since_a_target_older_than_all_kept_claims_all() -> None:
 @pytest.mark.parametrize("case", catalogue.expand()[::5], ids=lambda case: case.id)
 def test_every_claim_names_a_section_and_a_target(case: Case) -> None:
     for section in case.claim.section.split("; "):
-        assert re.fullmatch(r"(PTX ISA \d+\.\d+, )?\d+(\.\d+)+", section)
+        assert re.fullmatch(r"(PTX ISA \d+\.\d+, )?\d+(\.\d+)+(, as [\w.+]+ (spells|lists) it)?", section)
     assert case.claim.targets
 
 

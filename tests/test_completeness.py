@@ -14,7 +14,13 @@ SOURCES = tomllib.loads((Path(__file__).parent / "data" / "instructions.toml").r
 NEEDS_OBJECT = "it reads or writes through a texture, sampler or surface object, which no operand of ours is"
 
 # What no case spells, and why.
-EXCEPTIONS = dict.fromkeys(("tex", "tld4", "txq", "istypep", "suld", "sust", "sured", "suq"), NEEDS_OBJECT)
+NOT_TOLD = "the manual's table of contents names it, and no public source its operands"
+UNKNOWN = "libcu++ alone has it: the manual's edition 9.4 does not, and ptxas 13.4.92 and 13.5.37 know it on no target"
+EXCEPTIONS = {
+    **dict.fromkeys(("tex", "tld4", "txq", "istypep", "suld", "sust", "sured", "suq"), NEEDS_OBJECT),
+    **dict.fromkeys((f"fabric.try_{op}.async.tensor" for op in ("get", "put", "red")), NOT_TOLD),
+    "tensormap.query.is_large": UNKNOWN,
+}
 
 
 def spells(opcode: str, name: str) -> bool:

@@ -56,6 +56,9 @@ def test_what_is_packed_and_unpacked_lies_lowest_first() -> None:
         ("pragma.used_bytes_mask:hint=used_bytes_mask", "sm_75", (8, 3)),
         ("fabric.get:of=handle", "sm_100", (9, 3)),
         ("fabric.pullred:op=add,type=f16,acc=f32", "sm_110f", (9, 3)),
+        ("fabric.atom:op=cas,type=b128", "sm_100", (9, 4)),
+        ("fabric.get_hint:of=handle", "sm_120", (9, 4)),
+        ("fabric.policy:primary=evict_last,secondary=none", "sm_107f", (9, 4)),
     ],
 )
 def test_claims_are_those_of_the_manual(case_id: str, target: str, ptx: tuple[int, int]) -> None:

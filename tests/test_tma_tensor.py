@@ -78,6 +78,20 @@ def test_the_instruction_itself_is_refused_exactly_where_it_is_not_claimed(targe
         ("tma_reduce.tile:op=inc,type=u32,mode=tile,at=inside", "sm_90", (8, 0)),
         ("tma_prefetch.gather:mode=tile::gather4,hint=none", "sm_100", None),
         ("tma_prefetch.im2col:mode=im2col,dim=3,hint=none", "sm_90", (8, 0)),
+        ("tma_gather.width:space=cluster,cluster=2,mask=0x3,group=0,width=16b", "sm_100a", (9, 4)),
+        ("tma_gather.width:space=cluster,cluster=2,mask=0x3,group=0,width=16b", "sm_110a", None),
+        ("tma_gather.width:space=cluster,cluster=2,mask=0x3,group=0,width=32b", "sm_103f", None),
+        ("tma_gather.report:space=cta,report=disabled", "sm_107f", (9, 4)),
+        ("tma_gather.report:space=cta,report=disabled", "sm_107", None),
+        ("tma_im2col.multicast_width:dim=3,cluster=2,mask=0x3,width=16b", "sm_90", (9, 4)),
+        (
+            "tma_im2col.along_w_width:mode=w::128,dim=3,space=cluster,cluster=2,mask=0x3,halo=0,width=16b",
+            "sm_110f",
+            (9, 4),
+        ),
+        ("tma_im2col.along_w_width:mode=w,dim=3,space=cluster,cluster=2,mask=0x3,halo=0,width=16b", "sm_110f", None),
+        ("tma_reduce.im2col_override:op=add,type=u32,dim=3,mode=im2col_no_offs,override=address", "sm_107a", (9, 4)),
+        ("tma_prefetch.override_mode:mode=im2col,dim=3,override=address", "sm_100f", None),
     ],
 )
 def test_claims_are_those_of_the_notes(case: str, target: str, ptx: tuple[int, int] | None) -> None:
