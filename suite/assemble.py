@@ -8,12 +8,11 @@ printed: those behind it are survivors. A crash, a time-out, or a message withou
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
-from suite.assembler_process import AssemblerError, Outcome, assemble_text, command
+from suite.assembler_process import AssemblerError, Outcome, assemble_text, command, threads
 from suite.attribute import Reading, attribute, refuses
 from suite.claims import PtxVersion
 from suite.cores import cores
@@ -57,14 +56,11 @@ def assemble(
     distinct = list({kernel.name: kernel for kernel in kernels}.values())
     bench = Bench(toolchain, target, ptx or toolchain.ptx, seconds)
     verdicts: dict[str, Verdict] = {}
-    pool = ThreadPoolExecutor(workers or cores())
-    try:
+    with threads(workers or cores()) as pool:
         for found in pool.map(bench.judge, batches(distinct)):
             verdicts |= found
             if progress:
                 progress(len(found))
-    finally:
-        pool.shutdown(cancel_futures=True)
     return {kernel.name: verdicts[kernel.name] for kernel in distinct}
 
 

@@ -9,13 +9,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import local
 
 ROOT = Path(__file__).resolve().parent.parent
 
 # The module that runs an assembler which is a library, with ptxas's own contract: log on stderr, cubin to `-o`.
 LIBRARY_MODULES = {"nvjitlink": "suite.nvjitlink_cli", "driver": "suite.driver_jit_cli"}
+
+_thread = local()  # its `block`, in threads of a block of `threads`
 
 
 class AssemblerError(Exception):
@@ -49,6 +53,24 @@ class Outcome:
         return self.status == 0 and bool(self.cubin)
 
 
+@dataclass
+class _Block:
+    """The processes that the threads of one block wait for, and whether the block was left before they ended."""
+
+    running: set[subprocess.Popen[bytes]] = field(default_factory=set)
+    left: bool = False
+
+    def leave(self) -> None:
+        self.left = True
+        for process in list(self.running):
+            _kill_group(process)
+
+    def require_wanted(self) -> None:
+        """Raise `AssemblerError` where nobody waits any more: how a killed process ended is no result."""
+        if self.left:
+            raise AssemblerError("interrupted")
+
+
 def command(kind: str, path: str) -> list[str]:
     """Return the beginning of an assembler's command line."""
     return [sys.executable, "-m", LIBRARY_MODULES[kind]] if kind in LIBRARY_MODULES else [path]
@@ -70,16 +92,39 @@ def assemble_text(program: Sequence[str], text: str, target: str, *, limit: floa
 def run(arguments: Sequence[str], *, limit: float, folder: str | None = None) -> tuple[int | None, str]:
     """Run a program and return its exit status (None if `limit` seconds were not enough) and all that it printed.
 
-    Raises `AssemblerError` where it cannot be started.
+    Raises `AssemblerError` where it cannot be started, or nobody waits for it any more.
     """
+    block: _Block = getattr(_thread, "block", None) or _Block()
+    block.require_wanted()
     with _started(arguments, folder) as process:
+        block.running.add(process)
+        if block.left:  # since it was started
+            _kill_group(process)
         try:
             output, _ = process.communicate(timeout=limit)
+            status: int | None = process.returncode
         except subprocess.TimeoutExpired:
             _kill_group(process)
             output, _ = process.communicate()
-            return None, output.decode(errors="replace")
-        return process.returncode, output.decode(errors="replace")
+            status = None
+        finally:
+            block.running.discard(process)
+        block.require_wanted()
+        return status, output.decode(errors="replace")
+
+
+@contextlib.contextmanager
+def threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Give threads that wait for assemblers; a block left early, as by Ctrl-C, ends what they wait for."""
+    block = _Block()
+    pool = ThreadPoolExecutor(count, initializer=setattr, initargs=(_thread, "block", block))
+    try:
+        yield pool
+    except BaseException:
+        block.leave()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 @contextlib.contextmanager

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from suite.assembler_process import assemble_text, command
+from suite.assembler_process import assemble_text, command, threads
 from suite.canary import CASE
 from suite.cores import cores
 from suite.diagnostics import classify, messages
@@ -31,7 +30,7 @@ class Pair:
 def pairs(toolchain: Toolchain, targets: Sequence[Target]) -> list[Pair]:
     """Return every ordered pair of the targets that the toolchain knows, each asked in a process of its own."""
     known = [target for target in targets if target.name in toolchain.targets]
-    with ThreadPoolExecutor(cores()) as pool:
+    with threads(cores()) as pool:
         return list(pool.map(lambda pair: _ask(toolchain, *pair), [(x, y) for x in known for y in known]))
 
 

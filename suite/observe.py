@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from suite import cache, codes
 from suite.assemble import Bench, batches
+from suite.assembler_process import threads
 from suite.cache import Entry, Shelf
 from suite.cores import cores
 from suite.model import Code, Diagnostic, Kernel, Realization, Source, Verdict
@@ -71,7 +72,7 @@ def observe(
 
     Raises `TemplateError` for a template that does not render, `AssemblerError` for an assembler that makes no sense.
     """
-    with ThreadPoolExecutor(cores()) as pool:
+    with threads(cores()) as pool:
         return ask(pool, cases, toolchain, target, code=code).collect(progress)
 
 

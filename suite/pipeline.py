@@ -15,6 +15,7 @@ from typing import Any
 
 from suite import canary, columns
 from suite.assemble import assemble
+from suite.assembler_process import threads
 from suite.claims import PtxVersion
 from suite.cores import cores
 from suite.execute import Executor, splitter
@@ -112,13 +113,10 @@ def assembled(
         if target.name not in toolchain.targets:
             tally.not_asked["assemble", f"{toolchain.name} does not know {target}"] += len(selection.cases)
     known = [(toolchain, target) for toolchain, target in pairs if target.name in toolchain.targets]
-    pool = ThreadPoolExecutor(cores())
-    try:
+    with threads(cores()) as pool:
         asked = (_answers(pool, selection.cases, *pair, code=code(pair[1])) for pair in known)
         for (toolchain, target), answers in zip(known, _ahead(asked), strict=True):
             yield group_of(toolchain, target, tuple(answers(progress)))
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def group_of(toolchain: Toolchain, target: Target, items: tuple[Assembled, ...]) -> Group:

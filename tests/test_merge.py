@@ -54,6 +54,8 @@ def test_what_was_cut_short_is_so_still_unless_another_part_has_it(tmp_path: Pat
     assert not read(tmp_path / "c.jsonl").complete
     main(["merge", short, written(tmp_path / "b.jsonl", *cells[2:]), "-o", str(tmp_path / "d.jsonl")])
     assert read(tmp_path / "d.jsonl").complete
+    main(["merge", written(tmp_path / "e.jsonl", *cells[:2], cut=True), "-o", str(tmp_path / "f.jsonl")])
+    assert not read(tmp_path / "f.jsonl").complete, "nothing shows how many cells a single column lacks"
 
 
 @pytest.mark.parametrize("other", [{"catalogue": "4567"}, {"gpu": {"name": "NVIDIA B200"}}])

@@ -46,7 +46,8 @@ def execute(options: argparse.Namespace) -> int:
         gaps.update((cell.not_asked.stage, cell.not_asked.reason) for cell in cells if cell.not_asked)
         sizes.add(len(cells))
         _add(writer, cells)
-    cut = len(sizes) > 1 and not all(record.complete for record in records)  # other parts may have what one was cut off
+    # Other parts may have what one was cut off.
+    cut = (len(sizes) > 1 or len(records) == 1) and not all(record.complete for record in records)
     writer.close(gaps, interrupted=cut)
     _put(plain, options.output)
     print(*known.unneeded, sep="\n", end="\n" * bool(known.unneeded))
