@@ -51,7 +51,14 @@ class Store:
 def store(*names: str) -> Store:
     """Return the store of that path in the cache folder; one that keeps nothing where the cache is off."""
     place = folder()
-    return Store(place.joinpath(*names[:-1], f"{names[-1]}.sqlite") if place else None)
+    if not place:
+        return Store(None)
+    path = place.joinpath(*names[:-1], f"{names[-1]}.sqlite")
+    found = Store(path)
+    for used in (place / names[0], place.joinpath(*names[:2]), path):
+        with suppress(OSError):
+            os.utime(used)  # `prune` keeps what was used last
+    return found
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reports import cells, terminal
-from suite import bundle, catalogue, pipeline, progress, selection, waivers
+from suite import bundle, catalogue, pipeline, progress, prune, selection, store, waivers
 from suite.commands import matrix
 from suite.crew import processes
 from suite.errors import UsageError
@@ -46,6 +46,8 @@ def execute(options: argparse.Namespace) -> int:
     writer = Writer(path, {**header(device), "catalogue": catalogue.version(), "toolchains": described})
     run = Run(known, writer.add, shown, tally, executor, no_device, writer.add_column)
     cut_short = _ask(run, groups, writer)
+    if kept := store.folder():
+        prune.prune(kept)
     return _report(path, options.matrix, tally, known.unneeded, cut_short)
 
 
