@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any, cast
@@ -70,6 +71,17 @@ def _marks(question: Question) -> list[pytest.MarkDecorator]:
     """Return the marks of a question: its group for xdist, and `sanity` where the quick set has it."""
     group = pytest.mark.xdist_group(question.group)
     return [group, pytest.mark.sanity] if question.case.id in quick.ids() else [group]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Let no search for reference cycles into tens of thousands of items, which stay to the end anyway."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -15,6 +15,7 @@ from suite.model import Observation
 from suite.record import Writer, read
 from tests.observations import cell
 
+H200 = {"name": "NVIDIA H200"}
 TOOLS = [{"name": "ptxas 13.5.37", "ptx": "9.5"}]
 
 
@@ -62,10 +63,16 @@ def test_what_was_cut_short_is_so_still_unless_another_part_has_it(tmp_path: Pat
 def test_parts_of_another_catalogue_or_gpu_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], other: dict[str, Any]
 ) -> None:
-    parts = [written(tmp_path / "a.jsonl", cell()), written(tmp_path / "b.jsonl", cell(), **other)]
+    parts = [written(tmp_path / "a.jsonl", cell(), gpu=H200), written(tmp_path / "b.jsonl", cell(), **other)]
     assert main(["merge", *parts, "-o", str(tmp_path / "c.jsonl")]) == 2
     assert f"the same {next(iter(other))}" in capsys.readouterr().err
     assert not (tmp_path / "c.jsonl").exists()
+
+
+def test_a_part_without_a_gpu_joins_one_that_had_it(tmp_path: Path) -> None:
+    parts = [written(tmp_path / "a.jsonl", cell(), gpu=None), written(tmp_path / "b.jsonl", cell(), gpu=H200)]
+    assert main(["merge", *parts, "-o", str(tmp_path / "c.jsonl")]) == 0
+    assert read(tmp_path / "c.jsonl").header["gpu"] == H200
 
 
 def test_a_part_or_a_committed_record_is_never_overwritten(

@@ -17,7 +17,7 @@ from suite.model import Observation
 from suite.record import COMMITTED, Record, Writer
 from suite.waivers import Waivers
 
-HELP = "write one record of several that are of one catalogue and one GPU; of a cell asked twice the last stands"
+HELP = "write one record of several of one catalogue and at most one GPU; of a cell asked twice the last stands"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,14 +56,16 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _header(records: Sequence[Record]) -> dict[str, object]:
-    """Return the header of the whole: begun with the first part, with all toolchains."""
+    """Return the header of the whole: begun with the first part, with all toolchains and the GPU, if any had one."""
     first = min(records, key=lambda record: str(record.header.get("started", "")))
-    for name in ("catalogue", "gpu"):
-        if any(record.header.get(name) != first.header.get(name) for record in records):
+    alike = {"catalogue": records, "gpu": [record for record in records if record.header.get("gpu")]}
+    for name, parts in alike.items():
+        if any(part.header.get(name) != parts[0].header.get(name) for part in parts):
             raise UsageError(f"these records do not have the same {name}; what differs stays in records of its own")
     tools = {tool["name"]: tool for record in records for tool in record.header.get("toolchains", ())}
     kept = {name: first.header[name] for name in ("started", "machine", "gpu", "catalogue") if name in first.header}
-    return kept | {"toolchains": list(tools.values())}
+    gpu = alike["gpu"][0].header["gpu"] if alike["gpu"] else None
+    return kept | {"gpu": gpu, "toolchains": list(tools.values())}
 
 
 def _judged(cell: Observation, known: Waivers) -> Observation:
