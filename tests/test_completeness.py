@@ -15,7 +15,7 @@ NEEDS_OBJECT = "it reads or writes through a texture, sampler or surface object,
 
 # What no case spells, and why.
 NOT_TOLD = "the manual's table of contents names it, and no public source its operands"
-UNKNOWN = "libcu++ alone has it: the manual's edition 9.4 does not, and ptxas 13.4.92 and 13.5.37 know it on no target"
+UNKNOWN = "libcu++ alone has it: the manual's edition 9.4 does not, and ptxas 13.5.37 refuses it on every target tried"
 EXCEPTIONS = {
     **dict.fromkeys(("tex", "tld4", "txq", "istypep", "suld", "sust", "sured", "suq"), NEEDS_OBJECT),
     **dict.fromkeys((f"fabric.try_{op}.async.tensor" for op in ("get", "put", "red")), NOT_TOLD),
