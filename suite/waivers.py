@@ -5,11 +5,12 @@ A waiver that matches no case fails the run, and so does one whose scope holds a
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from suite.targets import ALL
 
 FILE = Path(__file__).resolve().parent.parent / "probes" / "waivers.toml"
 _KEYS = {"case", "targets", "toolchains", "words", "reason", "evidence"}
+_GLOB = re.compile(r"[*?\[]")
 _MALFORMED = "malformed"  # what an assembler also says of a template that is wrong
 
 
@@ -44,10 +46,19 @@ class Waiver:
         malformed = cell.word == "rejected" and any(said.kind == _MALFORMED for said in cell.diagnostics)
         return cell.word in self.words and (not malformed or self.diagnostic == _MALFORMED)
 
+    @cached_property
+    def _begin(self) -> str:
+        """What every case begins with that the glob matches."""
+        return _GLOB.split(self.case, maxsplit=1)[0]
+
+    def speaks_of(self, case: str) -> bool:
+        """Tell whether the waiver's glob matches a case id."""
+        return case.startswith(self._begin) and fnmatchcase(case, self.case)
+
     def covers(self, cell: Observation) -> bool:
         """Tell whether the cell lies in the waiver's scope, whatever it shows."""
         return (
-            fnmatchcase(cell.case, self.case)
+            self.speaks_of(cell.case)
             and any(fnmatchcase(cell.target, target) for target in self.targets)
             and fnmatchcase(cell.toolchain, self.toolchains)
         )
@@ -69,7 +80,7 @@ class Waivers:
         """Return the cell, `waived` where it disagrees as some waiver says it does."""
         known = self._of_case.get(cell.case)
         if known is None:
-            known = self._of_case[cell.case] = [w for w in self.entries if fnmatchcase(cell.case, w.case)]
+            known = self._of_case[cell.case] = [w for w in self.entries if w.speaks_of(cell.case)]
         if not known:
             return cell
         covering = [waiver for waiver in known if waiver.covers(cell)]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from suite import cache, catalogue, codes, observe, pipeline, targets, toolchains
 from suite.assemble import batches
-from suite.model import Source
+from suite.model import Observation, Source
 from suite.observe import Assembled
 from suite.pipeline import Tally
 from suite.progress import Silent
@@ -149,3 +150,11 @@ def test_another_reader_of_logs_is_another_cache(asked: list[int], monkeypatch: 
     monkeypatch.setattr(cache, "_code_version", lambda: "another")
     ask()
     assert asked[1] == asked[0]
+
+
+def test_a_cell_has_every_field(asked: list[int]) -> None:
+    """It is made without `__init__`, which would say so."""
+    chosen = Selection(CASES, (TARGET,), (toolchains.resolve([])[0],))
+    (group,) = pipeline.assembled(chosen, Tally(), Silent(), lambda target: False)
+    made = {frozenset(vars(pipeline._cell(item, group))) for item in group.items}
+    assert made == {frozenset(field.name for field in fields(Observation))}
