@@ -57,7 +57,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One message of an assembler: its class, severity (error, fatal, warning, info), text, and line in the kernel."""
+    """One message of an assembler: its class, severity (error, fatal, warning, info, or empty), text and line."""
 
     kind: str
     severity: str

@@ -32,7 +32,7 @@ _DEFAULTS: dict[str, Any] = {
     "waiver": "",
 }
 
-_SEVERITIES = ("error", "fatal", "warning", "info")
+_SEVERITIES = ("error", "fatal", "warning", "info", "")  # empty for text of no known form
 _OF_LINE = {*_OF_COLUMN, "outcomes", "cells", "codes"}
 _OF_OUTCOME = {"word", "agreement", "realization", "opcodes", "diagnostics", "not_asked", "waiver"}
 

@@ -53,7 +53,7 @@ observations = st.builds(
         st.builds(
             Diagnostic,
             kind=st.sampled_from(DIAGNOSTIC_CLASSES),
-            severity=st.sampled_from(("error", "fatal", "warning", "info")),
+            severity=st.sampled_from(("error", "fatal", "warning", "info", "")),
             text=text,
             line=st.none() | st.integers(0, 500),
         ),

@@ -102,6 +102,16 @@ def test_line_of_a_text_within_ptxas_is_none_of_the_file() -> None:
     assert messages(log) == [Message("error", "Illegal modifier '.sync' for instruction 'and'")]
 
 
+@pytest.mark.parametrize("program", ["ptxas", "ptxas-blackwell"])
+def test_the_program_is_named_as_whoever_ships_it_does(program: str) -> None:
+    log = f"{program} warning : Pragma 'frequency 32' unsupported\n"
+    log += f"{program} m.ptx, line 9; error   : Unknown modifier '.z'\n"
+    assert messages(log) == [
+        Message("warning", "Pragma 'frequency 32' unsupported"),
+        Message("error", "Unknown modifier '.z'", 9),
+    ]
+
+
 def test_text_of_no_known_form_is_kept() -> None:
     (message,) = messages("Segmentation fault\n")
     assert message == Message("", "Segmentation fault")
