@@ -26,8 +26,8 @@ class Message:
 
 
 # Programs and libraries print `ptxas FILE, line N; error   : TEXT` or, where no line is known, `ptxas error   : TEXT`;
-# nvJitLink's finalizer leaves the program out; Triton's is `ptxas-blackwell`. FILE may be `<macro util>`, whose lines are
-# of a text within ptxas. Source: logs of ptxas 12.0.76 to 13.5.37 and nvJitLink 13.5.37.
+# nvJitLink's finalizer leaves the program out; Triton's is `ptxas-blackwell`. FILE may be `<macro util>`, whose lines
+# are of a text within ptxas. Source: logs of ptxas 12.0.76 to 13.5.37 and nvJitLink 13.5.37.
 _MESSAGE = re.compile(
     r"(?:[\w-]+ )?(?:(?P<file>[^;]*), line (?P<line>\d+); )?(?P<severity>error|fatal|warning|info)\s*: (?P<text>.*)"
 )
