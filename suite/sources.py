@@ -38,17 +38,24 @@ def _of_family(kept: Store, family: str, cases: Sequence[Case]) -> Mapping[str, 
 
 
 def _pack(made: Iterable[Source]) -> bytes:
-    kernels: dict[str, Kernel] = {}
-    parts: dict[str, list[str]] = {}
+    """Return the texts of the kernels, and of each case their names with the lines marked.
+
+    Cases may share a text and mark other lines of it: one that asks `alloc` and one that asks `dealloc`.
+    """
+    texts: dict[str, str] = {}
+    parts: dict[str, list[tuple[str, tuple[int, ...]]]] = {}
     for source in made:
         three = (source.armed, source.scaffold, source.control)
-        kernels |= {kernel.name: kernel for kernel in three}
-        parts[source.case] = [kernel.name for kernel in three]
-    data = {"kernels": [(k.name, k.text, k.marked) for k in kernels.values()], "cases": parts}
+        texts |= {kernel.name: kernel.text for kernel in three}
+        parts[source.case] = [(kernel.name, kernel.marked) for kernel in three]
+    data = {"texts": texts, "cases": parts}
     return zlib.compress(json.dumps(data).encode(), 1)
 
 
 def _unpack(packed: bytes) -> dict[str, Source]:
     data: dict[str, Any] = json.loads(zlib.decompress(packed))
-    kernels = {name: Kernel(name, text, tuple(marked)) for name, text, marked in data["kernels"]}
-    return {case: Source(case, *(kernels[name] for name in names)) for case, names in data["cases"].items()}
+    texts = data["texts"]
+    return {
+        case: Source(case, *(Kernel(name, texts[name], tuple(marked)) for name, marked in parts))
+        for case, parts in data["cases"].items()
+    }

@@ -15,6 +15,7 @@ from suite.model import Observation, Source
 from suite.observe import Assembled
 from suite.pipeline import Tally
 from suite.progress import Silent
+from suite.render import render
 from suite.selection import Selection
 from suite.sources import sources
 from suite.store import VARIABLE
@@ -158,3 +159,15 @@ def test_a_cell_has_every_field(asked: list[int]) -> None:
     (group,) = pipeline.assembled(chosen, Tally(), Silent(), lambda target: False)
     made = {frozenset(vars(pipeline._cell(item, group))) for item in group.items}
     assert made == {frozenset(field.name for field in fields(Observation))}
+
+
+def test_kept_sources_mark_the_lines_of_their_own_case(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Cases of one family share a kernel's text, and ask other lines of it."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "cells"))
+    cases = catalogue.select(("tcgen05.*",))
+    sources.cache_clear()
+    fresh = sources(cases)
+    sources.cache_clear()
+    assert sources(cases) == fresh == [render(case) for case in cases]
+    marks = {(source.armed.name, source.armed.marked) for source in fresh}
+    assert len(marks) > len({name for name, _ in marks}), "some share a text and ask other lines"
